@@ -1,0 +1,87 @@
+import { canonicalAddress, type PushHeader } from '../../notify-spec/index.js';
+import type { Pin, Push, Verdict } from './state.js';
+import { clockToleranceMs, minLifeMs, rememberMs } from './timing.js';
+
+/** What is known of the signature inside a mail that decrypted. */
+export type Signer =
+  | { readonly state: 'valid'; readonly signer: Pin }
+  | { readonly state: 'unknown-signer'; readonly keyId: string }
+  | { readonly state: 'invalid'; readonly reason: string }
+  | { readonly state: 'unsigned' };
+
+/** The decrypted inside of a mail, or why it cannot be read. */
+export type Inside =
+  | {
+      readonly kind: 'entity';
+      readonly from: string;
+      readonly to: string;
+      readonly push: PushHeader;
+      readonly payload: Uint8Array;
+    }
+  | { readonly kind: 'malformed'; readonly reason: string };
+
+/** A mail on one of our channels after the attempt to open it. */
+export type OpenedMail =
+  /** It did not decrypt with the channel's key. */
+  | { readonly kind: 'closed'; readonly reason: string }
+  | { readonly kind: 'opened'; readonly signature: Signer; readonly inside: Inside };
+
+/** What the mail is held against. */
+export interface Expected {
+  readonly channel: string;
+  /** The registration's own address, as in its endpoint. */
+  readonly address: string;
+  readonly pin: Pin | undefined;
+  readonly retired: boolean;
+  /** Whether this push id has been delivered on this channel before. */
+  readonly wasDelivered: (id: string) => boolean;
+  /** In ms since 1970. */
+  readonly now: number;
+}
+
+const refused = (reason: string): Verdict => ({ kind: 'refused', reason });
+const sameAddress = (a: string, b: string): boolean => canonicalAddress(a) === canonicalAddress(b);
+
+/**
+ * Judges a mail: is it, once and in time, from the app server that this channel belongs to? Only what was inside the
+ * encryption counts; the outer headers have done their work by leading here.
+ */
+export function judge(mail: OpenedMail, expected: Expected): Verdict {
+  if (mail.kind === 'closed') return { kind: 'unreadable', reason: mail.reason };
+  if (expected.retired) return { kind: 'retired' };
+  const { signature, inside } = mail;
+  if (signature.state === 'unsigned') return refused('It is not signed.');
+  if (signature.state === 'invalid') return refused(`Its signature is not valid: ${signature.reason}`);
+  if (inside.kind === 'malformed') return refused(inside.reason);
+  const { push } = inside;
+  if (push.channel !== expected.channel) return refused('It was made for another channel.');
+  if (!sameAddress(inside.to, expected.address)) return refused('It was made for another address.');
+  const endsAt = (push.timestamp + push.ttlSeconds) * 1000;
+  const liveUntil = Math.max(endsAt, push.timestamp * 1000 + minLifeMs) + clockToleranceMs;
+
+  if (signature.state === 'unknown-signer') {
+    if (expected.pin !== undefined) return refused(wrongSigner(signature.keyId, expected.pin));
+    return liveUntil <= expected.now ? { kind: 'expired' } : { kind: 'waiting for key', until: liveUntil };
+  }
+  const { signer } = signature;
+  if (expected.pin !== undefined && expected.pin.fingerprint !== signer.fingerprint) {
+    return refused(wrongSigner(signer.fingerprint, expected.pin));
+  }
+  if (!sameAddress(inside.from, signer.address)) return refused("Its From is not the address of the sender's key.");
+  if (push.timestamp * 1000 > expected.now + clockToleranceMs) return refused('It is dated in the future.');
+  if (expected.wasDelivered(push.id)) return { kind: 'duplicate' };
+  if (liveUntil <= expected.now) return { kind: 'expired' };
+  const opened: Push = {
+    id: push.id,
+    payload: inside.payload,
+    urgency: push.urgency,
+    topic: push.topic,
+    liveUntil,
+    rememberUntil: Math.max(endsAt + rememberMs, liveUntil),
+  };
+  return { kind: 'deliverable', push: opened, pin: expected.pin === undefined ? signer : undefined };
+}
+
+function wrongSigner(signer: string, pin: Pin): string {
+  return `It is signed by ${signer}, pinned is ${pin.fingerprint}.`;
+}

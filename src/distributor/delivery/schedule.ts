@@ -1,0 +1,140 @@
+import type { MessageRef } from '../../imap/index.js';
+import type { ChannelState, Effect, OpenPush, Outcome, Stage } from './state.js';
+import { openAhead } from './timing.js';
+
+/** Finds everything that may happen now: the one delivery, openings, records and removals. */
+export function schedule(before: ChannelState, now: number): { state: ChannelState; effects: Effect[] } {
+  const effects: Effect[] = [];
+  const pushes: Draft[] = expire(before.pushes, now).map((push) => ({ ...push }));
+  deliverNext(pushes, before.unreachable?.retryAt ?? 0, now, effects);
+  openNext(pushes, now, effects);
+  for (const push of pushes) {
+    const { stage } = push;
+    if (stage.name === 'settled' && !stage.recording && stage.retryAt <= now) {
+      push.stage = { ...stage, recording: true };
+      effects.push({ type: 'record', message: push.message, outcome: stage.outcome, pin: before.pin });
+    }
+  }
+  const kept = pushes.filter((push) => !leave(push, before.keepRejected, effects));
+  for (const push of kept) {
+    const { stage } = push;
+    if (stage.name === 'recorded' && !stage.removing && stage.retryAt <= now) {
+      push.stage = { ...stage, removing: true };
+      effects.push({ type: 'remove', message: push.message });
+    }
+  }
+  return { state: { ...before, pushes: kept }, effects };
+}
+
+/** When something is due next without any event from outside, in ms since 1970; undefined when nothing is. */
+export function nextDue(state: ChannelState): number | undefined {
+  const dues = state.pushes.flatMap(({ stage }): number[] => {
+    switch (stage.name) {
+      case 'found':
+        return [stage.retryAt];
+      case 'waiting for key':
+        return [stage.until];
+      case 'deliverable':
+        return [stage.push.liveUntil, Math.max(stage.retryAt, state.unreachable?.retryAt ?? 0)];
+      case 'parked':
+        return [stage.retryAt, stage.until];
+      case 'settled':
+        return stage.recording ? [] : [stage.retryAt];
+      case 'recorded':
+        return stage.removing ? [] : [stage.retryAt];
+      case 'opening':
+      case 'delivering':
+        return [];
+    }
+  });
+  return dues.length === 0 ? undefined : dues.reduce((a, b) => Math.min(a, b));
+}
+
+/** A push whose next stage is being worked out. */
+interface Draft {
+  readonly message: MessageRef;
+  readonly refusals: number;
+  stage: Stage;
+}
+
+/** A refused push that the user wants to keep is let go of as soon as its refusal is on disk. */
+function leave({ message, stage }: Draft, keepRejected: boolean, effects: Effect[]): boolean {
+  if (!keepRejected || stage.name !== 'recorded' || stage.outcome.kind !== 'refused') return false;
+  effects.push({ type: 'leave', message, reason: stage.outcome.reason });
+  return true;
+}
+
+function settle(outcome: Outcome, now: number): Stage {
+  return { name: 'settled', outcome, retryAt: now, recording: false };
+}
+
+function expire(pushes: readonly OpenPush[], now: number): OpenPush[] {
+  return pushes.map((push) => {
+    const { stage } = push;
+    switch (stage.name) {
+      case 'waiting for key':
+        return stage.until <= now ? { ...push, stage: settle({ kind: 'expired' }, now) } : push;
+      case 'parked':
+        if (stage.until <= now) return { ...push, stage: settle({ kind: 'expired' }, now) };
+        return stage.retryAt <= now ? { ...push, stage: { name: 'found', retryAt: now } } : push;
+      case 'deliverable':
+        return stage.push.liveUntil <= now ? { ...push, stage: settle({ kind: 'expired' }, now) } : push;
+      case 'found':
+      case 'opening':
+      case 'delivering':
+      case 'settled':
+      case 'recorded':
+        return push;
+    }
+  });
+}
+
+/** Whether this id has gone to the app already, by a copy of the mail that is still open. */
+function isDelivered(pushes: readonly Draft[], id: string): boolean {
+  return pushes.some(
+    ({ stage }) =>
+      (stage.name === 'settled' || stage.name === 'recorded') &&
+      stage.outcome.kind === 'delivered' &&
+      stage.outcome.id === id,
+  );
+}
+
+/** One at a time, in mailbox order; a push that has not been opened yet holds up those behind it. */
+function deliverNext(pushes: Draft[], reachableAt: number, now: number, effects: Effect[]): void {
+  for (const push of pushes) {
+    const { stage } = push;
+    switch (stage.name) {
+      case 'delivering':
+      case 'found':
+      case 'opening':
+        return;
+      case 'settled':
+        // The next one only after this one is on disk, so that a crash can repeat one push per channel at most.
+        if (stage.outcome.kind === 'delivered') return;
+        break;
+      case 'deliverable':
+        if (isDelivered(pushes, stage.push.id)) {
+          push.stage = settle({ kind: 'duplicate' }, now);
+          break;
+        }
+        if (stage.retryAt > now || reachableAt > now) return;
+        push.stage = { name: 'delivering', push: stage.push };
+        effects.push({ type: 'deliver', message: push.message, push: stage.push });
+        return;
+      case 'waiting for key':
+      case 'parked':
+      case 'recorded':
+        break;
+    }
+  }
+}
+
+/** Opens one at a time, in mailbox order, and only so many ahead that memory stays bounded. */
+function openNext(pushes: Draft[], now: number, effects: Effect[]): void {
+  const inMemory = pushes.filter(({ stage }) => stage.name === 'deliverable' || stage.name === 'delivering').length;
+  if (inMemory >= openAhead || pushes.some(({ stage }) => stage.name === 'opening')) return;
+  const next = pushes.find(({ stage }) => stage.name === 'found');
+  if (next?.stage.name !== 'found' || next.stage.retryAt > now) return;
+  next.stage = { name: 'opening' };
+  effects.push({ type: 'open', message: next.message });
+}

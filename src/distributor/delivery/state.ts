@@ -1,0 +1,119 @@
+import type { MessageRef } from '../../imap/index.js';
+import type { Urgency } from '../../notify-spec/index.js';
+
+/** A push that has been decrypted, verified and found to be for its channel's app. */
+export interface Push {
+  /** Chosen by the sender, unique per channel; the app sees it as the message id. */
+  readonly id: string;
+  readonly payload: Uint8Array;
+  readonly urgency: Urgency;
+  readonly topic: string | undefined;
+  /** Given up when it has not been delivered by then, in ms since 1970. */
+  readonly liveUntil: number;
+  /** Its id is kept until then, so that a copy that turns up later is not delivered again. */
+  readonly rememberUntil: number;
+}
+
+/** The first key that signed a valid push on a channel: from then on the only one that may. */
+export interface Pin {
+  /** 40 lower-case hexadecimal digits. */
+  readonly fingerprint: string;
+  /** The sender's address, which the inner From has to be. */
+  readonly address: string;
+  /** The public key, five OpenPGP packets. */
+  readonly keydata: Uint8Array;
+}
+
+/** Why a push that decrypted with our key does not reach its app. */
+export type Discard =
+  | { readonly kind: 'refused'; readonly reason: string }
+  | { readonly kind: 'expired' }
+  | { readonly kind: 'duplicate' }
+  /** Its registration has ended. */
+  | { readonly kind: 'retired' };
+
+/** How a push ended, to be written down before its mail is removed. */
+export type Outcome = { readonly kind: 'delivered'; readonly id: string; readonly rememberUntil: number } | Discard;
+
+/** What opening a mail brought, judged against what is known of the channel. See `judge`. */
+export type Verdict =
+  | { readonly kind: 'deliverable'; readonly push: Push; readonly pin: Pin | undefined }
+  /** Signed by a key that is not known yet: waits for the sender's handshake. */
+  | { readonly kind: 'waiting for key'; readonly until: number }
+  /** It did not decrypt with the channel's key: nobody's business but the user's. Left untouched for ever. */
+  | { readonly kind: 'unreadable'; readonly reason: string }
+  | Discard;
+
+/** Where a push stands. The transitions are drawn in `step`. */
+export type Stage =
+  | { readonly name: 'found'; readonly retryAt: number }
+  | { readonly name: 'opening' }
+  | { readonly name: 'waiting for key'; readonly until: number }
+  | { readonly name: 'deliverable'; readonly push: Push; readonly retryAt: number }
+  | { readonly name: 'delivering'; readonly push: Push }
+  /** Its app refused it again and again; it is opened and tried anew at `retryAt` and blocks nothing until then. */
+  | { readonly name: 'parked'; readonly retryAt: number; readonly until: number }
+  /** Its app has it, or it is not to have it; that is not on disk yet. */
+  | { readonly name: 'settled'; readonly outcome: Outcome; readonly retryAt: number; readonly recording: boolean }
+  /** On disk; only the mail is left to be removed. */
+  | { readonly name: 'recorded'; readonly outcome: Outcome; readonly retryAt: number; readonly removing: boolean };
+
+/** One push mail of ours that is in the mailbox. */
+export interface OpenPush {
+  readonly message: MessageRef;
+  /** How often the app refused it. */
+  readonly refusals: number;
+  readonly stage: Stage;
+}
+
+/** Everything that decides what happens to the pushes of one channel. */
+export interface ChannelState {
+  readonly pin: Pin | undefined;
+  /** The registration has ended: nothing more is delivered. */
+  readonly retired: boolean;
+  /** Refused pushes stay in the mailbox (`keep_rejected`). */
+  readonly keepRejected: boolean;
+  /** Tries in a row that did not reach the app, and when the next one is due. */
+  readonly unreachable: { readonly attempts: number; readonly retryAt: number } | undefined;
+  /** In mailbox order. */
+  readonly pushes: readonly OpenPush[];
+}
+
+/** A channel nothing has come for yet. */
+export function initialChannelState(known: Pick<ChannelState, 'pin' | 'retired' | 'keepRejected'>): ChannelState {
+  return { ...known, unreachable: undefined, pushes: [] };
+}
+
+/** What can happen to a channel. `now` is in ms since 1970. */
+export type DeliveryEvent = { readonly now: number } & (
+  | { readonly type: 'found'; readonly message: MessageRef }
+  | { readonly type: 'gone'; readonly message: MessageRef }
+  /** The server numbers its messages anew: whatever is open will be found again under another UID. */
+  | { readonly type: 'renumbered' }
+  | { readonly type: 'opened'; readonly message: MessageRef; readonly verdict: Verdict }
+  /** The mail could not be fetched this time. */
+  | { readonly type: 'open failed'; readonly message: MessageRef }
+  | { readonly type: 'accepted'; readonly message: MessageRef }
+  | { readonly type: 'refused by app'; readonly message: MessageRef }
+  | { readonly type: 'app unreachable'; readonly message: MessageRef }
+  | { readonly type: 'app appeared' }
+  | { readonly type: 'recorded'; readonly message: MessageRef }
+  | { readonly type: 'record failed'; readonly message: MessageRef }
+  | { readonly type: 'removed'; readonly message: MessageRef }
+  | { readonly type: 'remove failed'; readonly message: MessageRef }
+  | { readonly type: 'retired' }
+  | { readonly type: 'time passed' }
+);
+
+/** What the outside has to do; every effect but `leave` is answered by an event. */
+export type Effect =
+  /** Fetch, decrypt and judge → `opened`, `open failed` or `gone`. */
+  | { readonly type: 'open'; readonly message: MessageRef }
+  /** Hand it to the app → `accepted`, `refused by app` or `app unreachable`. */
+  | { readonly type: 'deliver'; readonly message: MessageRef; readonly push: Push }
+  /** Write outcome and pin to disk, for sure → `recorded` or `record failed`. */
+  | { readonly type: 'record'; readonly message: MessageRef; readonly outcome: Outcome; readonly pin: Pin | undefined }
+  /** Take the mail out of the mailbox → `removed` or `remove failed`. */
+  | { readonly type: 'remove'; readonly message: MessageRef }
+  /** Forget the mail and never look at it again. */
+  | { readonly type: 'leave'; readonly message: MessageRef; readonly reason: string };

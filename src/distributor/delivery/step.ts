@@ -1,0 +1,250 @@
+import { type MessageRef, sameMessage } from '../../imap/index.js';
+import { schedule } from './schedule.js';
+import type { ChannelState, DeliveryEvent, Effect, OpenPush, Outcome, Stage, Verdict } from './state.js';
+import {
+  firstRefusalMs,
+  maxRefusals,
+  parkedRetryMs,
+  reopenMs,
+  settleRetryMs,
+  unreachableFirstMs,
+  unreachableMaxMs,
+} from './timing.js';
+
+/** The new state, and what has to be done because of it, in this order. */
+export interface Step {
+  readonly state: ChannelState;
+  readonly effects: readonly Effect[];
+}
+
+/**
+ * Decides what happens to the pushes of one channel. Pure: no clock, no I/O, the same answer for the same question.
+ *
+ * | stage           | event            | next stage                                                     |
+ * |-----------------|------------------|----------------------------------------------------------------|
+ * | —               | found            | found                                                          |
+ * | found           | its turn         | opening → effect `open`                                        |
+ * | opening         | opened           | deliverable, waiting for key, settled; unreadable → left       |
+ * | opening         | open failed      | found, again later                                             |
+ * | waiting for key | a key is pinned  | found                                                          |
+ * | waiting for key | its TTL ends     | settled (expired)                                              |
+ * | deliverable     | its turn         | delivering → effect `deliver`; settled if expired or duplicate |
+ * | delivering      | accepted         | settled (delivered) → effect `record`                          |
+ * | delivering      | refused by app   | deliverable, again later; the fifth time parked                |
+ * | delivering      | app unreachable  | deliverable; the whole channel waits                           |
+ * | parked          | time, app back   | found                                                          |
+ * | settled         | recorded         | recorded → effect `remove`                                     |
+ * | settled         | record failed    | settled, again later                                           |
+ * | recorded        | removed          | — (out of the mailbox)                                         |
+ * | recorded        | remove failed    | recorded, again later or when it is found again                |
+ * | any             | gone, renumbered | — (unless its answer is still on the way to disk)              |
+ * | any             | retired          | settled as soon as it has decrypted, never delivered           |
+ *
+ * `found` for a push that is known already means that the connection is new: whatever waited for one is tried at once.
+ * An event that does not fit the stage (an answer that comes late) changes nothing.
+ */
+export function step(state: ChannelState, event: DeliveryEvent): Step {
+  const moved = move(state, event);
+  const scheduled = schedule(moved.state, event.now);
+  return { state: scheduled.state, effects: [...moved.effects, ...scheduled.effects] };
+}
+
+const unchanged = (state: ChannelState): Step => ({ state, effects: [] });
+
+function withStage(
+  state: ChannelState,
+  message: MessageRef,
+  change: (push: OpenPush) => Partial<OpenPush>,
+): ChannelState {
+  return {
+    ...state,
+    pushes: state.pushes.map((push) => (sameMessage(push.message, message) ? { ...push, ...change(push) } : push)),
+  };
+}
+
+const without = (state: ChannelState, message: MessageRef): ChannelState => ({
+  ...state,
+  pushes: state.pushes.filter((push) => !sameMessage(push.message, message)),
+});
+
+function stageOf(state: ChannelState, message: MessageRef): Stage | undefined {
+  return state.pushes.find((push) => sameMessage(push.message, message))?.stage;
+}
+
+const settled = (outcome: Outcome, now: number): Stage => ({
+  name: 'settled',
+  outcome,
+  retryAt: now,
+  recording: false,
+});
+
+/** What the event itself changes; `schedule` then finds what may happen next. */
+function move(state: ChannelState, event: DeliveryEvent): Step {
+  switch (event.type) {
+    case 'found':
+      return unchanged(found(state, event.message, event.now));
+    case 'gone':
+      return unchanged(gone(state, event.message));
+    case 'renumbered':
+      return unchanged(state.pushes.reduce((before, push) => gone(before, push.message), state));
+    case 'opened':
+      return stageOf(state, event.message)?.name === 'opening'
+        ? opened(state, event.message, event.verdict, event.now)
+        : unchanged(state);
+    case 'open failed':
+      return ifStage(state, event.message, 'opening', () => ({
+        stage: { name: 'found', retryAt: event.now + reopenMs },
+      }));
+    case 'accepted':
+      return accepted(state, event.message, event.now);
+    case 'refused by app':
+      return refusedByApp(state, event.message, event.now);
+    case 'app unreachable':
+      return appUnreachable(state, event.message, event.now);
+    case 'app appeared':
+      return unchanged(appAppeared(state, event.now));
+    case 'recorded':
+      return recorded(state, event.message, event.now);
+    case 'record failed':
+      return ifStage(state, event.message, 'settled', ({ stage }) => ({
+        stage: { ...stage, recording: false, retryAt: event.now + settleRetryMs },
+      }));
+    case 'removed':
+      return stageOf(state, event.message)?.name === 'recorded'
+        ? unchanged(without(state, event.message))
+        : unchanged(state);
+    case 'remove failed':
+      return ifStage(state, event.message, 'recorded', ({ stage }) => ({
+        stage: { ...stage, removing: false, retryAt: event.now + settleRetryMs },
+      }));
+    case 'retired':
+      return unchanged(retire(state, event.now));
+    case 'time passed':
+      return unchanged(state);
+  }
+}
+
+function ifStage<Name extends Stage['name']>(
+  state: ChannelState,
+  message: MessageRef,
+  name: Name,
+  change: (push: OpenPush & { readonly stage: Extract<Stage, { name: Name }> }) => Partial<OpenPush>,
+): Step {
+  type Fitting = OpenPush & { readonly stage: Extract<Stage, { name: Name }> };
+  const fits = (push: OpenPush): push is Fitting => push.stage.name === name;
+  return unchanged(withStage(state, message, (push) => (fits(push) ? change(push) : {})));
+}
+
+function found(state: ChannelState, message: MessageRef, now: number): ChannelState {
+  if (stageOf(state, message) === undefined) {
+    const push: OpenPush = { message, refusals: 0, stage: { name: 'found', retryAt: now } };
+    return { ...state, pushes: [...state.pushes, push].sort((a, b) => a.message.uid - b.message.uid) };
+  }
+  return withStage(state, message, ({ stage }) =>
+    stage.name === 'found' || stage.name === 'recorded' ? { stage: { ...stage, retryAt: now } } : {},
+  );
+}
+
+/** The mail has left the mailbox by another's hand. What the app has got is still written down. */
+function gone(state: ChannelState, message: MessageRef): ChannelState {
+  const stage = stageOf(state, message);
+  const stillOwed = stage?.name === 'settled' || stage?.name === 'delivering';
+  return stillOwed ? state : without(state, message);
+}
+
+function opened(state: ChannelState, message: MessageRef, verdict: Verdict, now: number): Step {
+  const to = (stage: Stage): ChannelState => withStage(state, message, () => ({ stage }));
+  switch (verdict.kind) {
+    case 'deliverable': {
+      if (state.retired) return unchanged(to(settled({ kind: 'retired' }, now)));
+      const next = to({ name: 'deliverable', push: verdict.push, retryAt: now });
+      return unchanged(verdict.pin === undefined ? next : pinned({ ...next, pin: verdict.pin }, now));
+    }
+    case 'waiting for key':
+      if (state.retired) return unchanged(to(settled({ kind: 'retired' }, now)));
+      return unchanged(to({ name: 'waiting for key', until: verdict.until }));
+    case 'unreadable':
+      return { state: without(state, message), effects: [{ type: 'leave', message, reason: verdict.reason }] };
+    case 'refused':
+    case 'expired':
+    case 'duplicate':
+    case 'retired':
+      return unchanged(to(settled(verdict, now)));
+  }
+}
+
+/** Everything that waited for a key can be judged now. */
+function pinned(state: ChannelState, now: number): ChannelState {
+  return {
+    ...state,
+    pushes: state.pushes.map((push) =>
+      push.stage.name === 'waiting for key' ? { ...push, stage: { name: 'found', retryAt: now } } : push,
+    ),
+  };
+}
+
+function accepted(state: ChannelState, message: MessageRef, now: number): Step {
+  const reached = { ...state, unreachable: undefined };
+  return ifStage(reached, message, 'delivering', ({ stage: { push } }) => ({
+    stage: settled({ kind: 'delivered', id: push.id, rememberUntil: push.rememberUntil }, now),
+  }));
+}
+
+function refusedByApp(state: ChannelState, message: MessageRef, now: number): Step {
+  const reached = { ...state, unreachable: undefined };
+  return ifStage(reached, message, 'delivering', ({ stage: { push }, refusals }) => {
+    const count = refusals + 1;
+    if (count >= maxRefusals) {
+      return { refusals: count, stage: { name: 'parked', retryAt: now + parkedRetryMs, until: push.liveUntil } };
+    }
+    return { refusals: count, stage: { name: 'deliverable', push, retryAt: now + firstRefusalMs * 2 ** refusals } };
+  });
+}
+
+function appUnreachable(state: ChannelState, message: MessageRef, now: number): Step {
+  const attempts = (state.unreachable?.attempts ?? 0) + 1;
+  const pause = Math.min(unreachableMaxMs, unreachableFirstMs * 2 ** (attempts - 1));
+  const waiting = { ...state, unreachable: { attempts, retryAt: now + pause } };
+  return ifStage(waiting, message, 'delivering', ({ stage: { push } }) => ({
+    stage: { name: 'deliverable', push, retryAt: now },
+  }));
+}
+
+function appAppeared(state: ChannelState, now: number): ChannelState {
+  return {
+    ...state,
+    unreachable: undefined,
+    pushes: state.pushes.map((push) => {
+      if (push.stage.name === 'parked') return { ...push, stage: { name: 'found', retryAt: now } };
+      if (push.stage.name === 'deliverable') return { ...push, stage: { ...push.stage, retryAt: now } };
+      return push;
+    }),
+  };
+}
+
+function recorded(state: ChannelState, message: MessageRef, now: number): Step {
+  return ifStage(state, message, 'settled', ({ stage: { outcome } }) => ({
+    stage: { name: 'recorded', outcome, retryAt: now, removing: false },
+  }));
+}
+
+function retire(state: ChannelState, now: number): ChannelState {
+  return {
+    ...state,
+    retired: true,
+    pushes: state.pushes.map((push) => {
+      switch (push.stage.name) {
+        case 'deliverable':
+        case 'waiting for key':
+        case 'parked':
+          return { ...push, stage: settled({ kind: 'retired' }, now) };
+        case 'found':
+        case 'opening':
+        case 'delivering':
+        case 'settled':
+        case 'recorded':
+          return push;
+      }
+    }),
+  };
+}

@@ -1,0 +1,56 @@
+/** How the connection to the mail server is protected. */
+export type Security =
+  /** TLS from the first byte (RFC 8314). */
+  | 'tls'
+  /** STARTTLS, required (RFC 9051 §6.2.1). */
+  | 'starttls'
+  /** None; only sensible to loopback. */
+  | 'plain';
+
+/** Proves to the mail server who we are: a password, or an OAuth 2 bearer token (RFC 7628). */
+export type Credentials =
+  | { readonly kind: 'password'; readonly password: string }
+  | { readonly kind: 'token'; readonly token: string };
+
+/** Everything that is needed to open a mailbox. */
+export interface ImapAccount {
+  readonly host: string;
+  readonly port: number;
+  readonly security: Security;
+  readonly user: string;
+  /** Asked anew at every login, so that a changed password or a fresh token is used. */
+  readonly credentials: (signal: AbortSignal) => Promise<Credentials>;
+  /** The folder in which pushes arrive, as the server names it. Default `INBOX`. */
+  readonly folder: string;
+  /** Certificates in PEM of a private authority, trusted instead of the system's. */
+  readonly ca?: string;
+}
+
+/** Times and bounds of one connection; the defaults suit every provider known. */
+export interface ImapTimes {
+  /**
+   * IDLE is ended and begun again after this time, which also proves the line alive. Default 9 minutes: RFC 2177 asks
+   * for less than 29, and home routers forget quiet connections after 10 to 15.
+   */
+  readonly idleRestartMs: number;
+  /** How often a server without IDLE is asked for news. Default 60 s. */
+  readonly pollMs: number;
+  /** For the TCP and TLS handshakes together. Default 30 s. */
+  readonly connectMs: number;
+  /** A command without any answer for this long means that the line is dead. Default 60 s. */
+  readonly answerMs: number;
+  /** The first pause before connecting again. Default 1 s; it doubles with every try. */
+  readonly retryFirstMs: number;
+  /** The longest pause before connecting again. Default 5 minutes. */
+  readonly retryMaxMs: number;
+}
+
+/** The default {@link ImapTimes}. */
+export const defaultTimes: ImapTimes = {
+  idleRestartMs: 9 * 60_000,
+  pollMs: 60_000,
+  connectMs: 30_000,
+  answerMs: 60_000,
+  retryFirstMs: 1_000,
+  retryMaxMs: 5 * 60_000,
+};
