@@ -1,0 +1,59 @@
+import type { Socket } from 'node:net';
+
+/** What went through the watched connections since the meter was made. */
+export interface ConnectionCounts {
+  /** Connections open now. */
+  readonly open: number;
+  /** The most connections that were ever open at the same time. */
+  readonly mostOpen: number;
+  /** Connections ever made. */
+  readonly made: number;
+  /** Bytes that came from clients, of open and closed connections. */
+  readonly bytesFromClients: number;
+  /** Bytes that were sent to clients, of open and closed connections. */
+  readonly bytesToClients: number;
+}
+
+/** Counts connections and the bytes that go over them. */
+export interface ConnectionMeter {
+  /** Counts this accepted connection, and its bytes, from now on. */
+  watch(socket: Socket): void;
+  counts(): ConnectionCounts;
+  /** Cuts every connection that is open. */
+  cutAll(): void;
+}
+
+/** Makes a meter that has seen nothing yet. */
+export function createConnectionMeter(): ConnectionMeter {
+  const open = new Set<Socket>();
+  let mostOpen = 0;
+  let made = 0;
+  let closedFrom = 0;
+  let closedTo = 0;
+  return {
+    watch(socket) {
+      open.add(socket);
+      made += 1;
+      mostOpen = Math.max(mostOpen, open.size);
+      socket.once('close', () => {
+        open.delete(socket);
+        closedFrom += socket.bytesRead;
+        closedTo += socket.bytesWritten;
+      });
+    },
+    counts() {
+      let bytesFromClients = closedFrom;
+      let bytesToClients = closedTo;
+      for (const socket of open) {
+        bytesFromClients += socket.bytesRead;
+        bytesToClients += socket.bytesWritten;
+      }
+      return { open: open.size, mostOpen, made, bytesFromClients, bytesToClients };
+    },
+    cutAll() {
+      for (const socket of open) {
+        socket.destroy();
+      }
+    },
+  };
+}

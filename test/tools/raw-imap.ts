@@ -1,0 +1,37 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+
+/** An IMAP client without any understanding, for commands that imapflow does not send. */
+export interface RawImap {
+  /** Sends one command without its tag and resolves with every line up to the tagged reply, which comes last. */
+  command(text: string): Promise<string[]>;
+  close(): void;
+}
+
+/** Connects in plain text and waits for the greeting. */
+export async function connectRawImap(to: { host: string; port: number }): Promise<RawImap> {
+  const socket = connect(to.port, to.host);
+  socket.setEncoding('latin1');
+  let unread = '';
+  const readUntil = async (complete: (text: string) => boolean): Promise<string[]> => {
+    while (!complete(unread)) {
+      unread += String((await once(socket, 'data'))[0]);
+    }
+    const lines = unread.split('\r\n').slice(0, -1);
+    unread = '';
+    return lines;
+  };
+  await readUntil((text) => text.endsWith('\r\n'));
+  let commands = 0;
+  return {
+    command(text) {
+      commands += 1;
+      const tag = `t${commands}`;
+      socket.write(`${tag} ${text}\r\n`);
+      return readUntil((read) => read.endsWith('\r\n') && new RegExp(`(?:^|\r\n)${tag} [^\r\n]*\r\n$`).test(read));
+    },
+    close() {
+      socket.destroy();
+    },
+  };
+}
