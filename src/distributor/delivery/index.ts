@@ -1,3 +1,4 @@
+export { type Courier, type CourierWork, createCourier, type Happening } from './courier.js';
 export { type Expected, type Inside, judge, type OpenedMail, type Signer } from './judge.js';
 export { nextDue } from './schedule.js';
 export {

@@ -1,0 +1,21 @@
+import { MailpushError } from '../errors.js';
+
+/** Codes of a {@link ConfigError}. */
+export type ConfigErrorCode =
+  /** The file is not there or cannot be read. */
+  | 'ERR_CONFIG_FILE'
+  /** It is not TOML. */
+  | 'ERR_CONFIG_SYNTAX'
+  /** A key is unknown, missing, or has a value that it cannot have. */
+  | 'ERR_CONFIG_KEY'
+  /** A password or certificate that the configuration points to cannot be had. */
+  | 'ERR_CONFIG_SECRET';
+
+/** What is wrong with the configuration; the message names file, key and remedy in one line. */
+export class ConfigError extends MailpushError {
+  declare readonly code: ConfigErrorCode;
+
+  constructor(code: ConfigErrorCode, message: string, cause?: unknown) {
+    super(code, message, { disposition: 'action-required', cause });
+  }
+}

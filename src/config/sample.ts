@@ -1,0 +1,40 @@
+import { type ConfigKey, configKeys } from './schema.js';
+
+const width = 110;
+
+function wrap(text: string): string[] {
+  const lines: string[] = [];
+  let line = '#';
+  for (const word of text.split(' ')) {
+    if (line.length + 1 + word.length > width) {
+      lines.push(line);
+      line = '#';
+    }
+    line += ` ${word}`;
+  }
+  return [...lines, line];
+}
+
+/** Keys that a first configuration needs; all others stand there commented out. */
+const first: readonly string[] = ['address', 'imap', 'password_command'];
+
+function entry(key: ConfigKey): string {
+  const value = key.default ?? key.example ?? '""';
+  const mark = first.includes(key.key) ? '' : '# ';
+  return [...wrap(key.description), `${mark}${key.key} = ${value}`].join('\n');
+}
+
+/** A commented configuration file with every key in it. */
+export function sampleConfig(): string {
+  return `[account]\n${configKeys().map(entry).join('\n\n')}\n`;
+}
+
+/** The table of keys in docs/configuration.md. */
+export function configTable(): string {
+  const cell = (text: string | undefined): string => (text === undefined ? '' : `\`${text}\``);
+  const rows = configKeys().map(
+    ({ key, description, default: fallback, example }) =>
+      `| \`${key}\` | ${description.replaceAll('|', '\\|')} | ${cell(fallback)} | ${cell(example)} |`,
+  );
+  return ['| Key | What it is | Default | Example |', '|---|---|---|---|', ...rows].join('\n');
+}

@@ -1,0 +1,126 @@
+import { type Bus, BusError, connectorPath, interfaceNames, stringDict } from '../../dbus/index.js';
+import type { Push } from '../delivery/index.js';
+import { type Answer, answerOf } from './answer.js';
+
+/** How to reach one app: its bus name, its token, and which version of the interface it speaks. */
+export interface AppAddress {
+  readonly service: string;
+  readonly token: string;
+  readonly protocol: 1 | 2;
+}
+
+/** The calls of a distributor to its apps (UnifiedPush D-Bus specification, Connector1 and Connector2). */
+export interface Apps {
+  /** Hands over a message, starting the app if the bus can. Never rejects. */
+  message(app: AppAddress, push: Pick<Push, 'id' | 'payload'>): Promise<Answer>;
+  /** Tells the endpoint. An app that does not take it is not in the way: it asks again by registering. */
+  newEndpoint(app: AppAddress, endpoint: string): Promise<void>;
+  /**
+   * Tells that a registration has ended. `confirmation`: because the app asked for it; version 1 then sends an empty
+   * token, version 2 always names it.
+   */
+  unregistered(app: AppAddress, confirmation: boolean): Promise<void>;
+}
+
+/** Version 2: an app that has not answered by then has not accepted. */
+const answerMs = 30_000;
+/**
+ * Version 1: its methods have no result and many apps send none, so silence is an acceptance, but only after a time in
+ * which an app that just owns its name would have said that it has no such object yet.
+ */
+const silenceMs = 2_000;
+/** For the bus to start an app; the bus's own limit is 120 s. */
+const startMs = 60_000;
+
+/** Makes the calls on a bus connection. */
+export function createApps(bus: Bus): Apps {
+  async function startedOwner(service: string): Promise<string | undefined> {
+    const owner = await bus.nameOwner(service);
+    if (owner !== undefined) return owner;
+    await bus.call({
+      destination: 'org.freedesktop.DBus',
+      path: '/org/freedesktop/DBus',
+      interface: 'org.freedesktop.DBus',
+      member: 'StartServiceByName',
+      signature: 'su',
+      args: [service, 0],
+      timeoutMs: startMs,
+    });
+    return await bus.nameOwner(service);
+  }
+
+  async function message1(
+    { service, token }: AppAddress,
+    { id, payload }: Pick<Push, 'id' | 'payload'>,
+  ): Promise<Answer> {
+    const owner = await startedOwner(service);
+    if (owner === undefined) return 'unreachable';
+    try {
+      await bus.call({
+        destination: service,
+        path: connectorPath,
+        interface: interfaceNames.connector1,
+        member: 'Message',
+        signature: 'says',
+        args: [token, payload, id],
+        timeoutMs: silenceMs,
+      });
+      return 'accepted';
+    } catch (error) {
+      if (!(error instanceof BusError) || error.code !== 'ERR_BUS_TIMEOUT') throw error;
+      return (await bus.nameOwner(service)) === owner ? 'accepted' : 'refused';
+    }
+  }
+
+  async function message2(
+    { service, token }: AppAddress,
+    { id, payload }: Pick<Push, 'id' | 'payload'>,
+  ): Promise<Answer> {
+    await bus.call({
+      destination: service,
+      path: connectorPath,
+      interface: interfaceNames.connector2,
+      member: 'Message',
+      signature: 'a{sv}',
+      args: [{ ...stringDict({ token, id }), message: { signature: 'ay', value: payload } }],
+      timeoutMs: answerMs,
+    });
+    return 'accepted';
+  }
+
+  /** An app that does not want to hear it stops nothing. */
+  async function tell(
+    app: AppAddress,
+    member: string,
+    v1: readonly string[],
+    v2: Record<string, string>,
+  ): Promise<void> {
+    try {
+      await bus.call({
+        destination: app.service,
+        path: connectorPath,
+        interface: app.protocol === 1 ? interfaceNames.connector1 : interfaceNames.connector2,
+        member,
+        signature: app.protocol === 1 ? 's'.repeat(v1.length) : 'a{sv}',
+        args: app.protocol === 1 ? v1 : [stringDict(v2)],
+        timeoutMs: answerMs,
+      });
+    } catch (error) {
+      if (!(error instanceof BusError)) throw error;
+    }
+  }
+
+  return {
+    message: async (app, push) => {
+      try {
+        return app.protocol === 1 ? await message1(app, push) : await message2(app, push);
+      } catch (error) {
+        return answerOf(error);
+      }
+    },
+    newEndpoint: async (app, endpoint) =>
+      await tell(app, 'NewEndpoint', [app.token, endpoint], { token: app.token, endpoint }),
+    unregistered: async (app, confirmation) =>
+      await tell(app, 'Unregistered', [confirmation ? '' : app.token], { token: app.token }),
+  };
+}

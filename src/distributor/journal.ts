@@ -1,0 +1,58 @@
+import type { Log } from '../runtime.js';
+import type { ChannelState, Happening, Verdict } from './delivery/index.js';
+
+/** Enough of a channel to follow it through the log, too little to push to it. */
+export const shortChannel = (channel: string): string => channel.slice(0, 6);
+
+/** Writes what happens to the pushes of a channel into the log: who, what, when; never what was in them. */
+export function journal(log: Log, channel: string, event: Happening, state: ChannelState): void {
+  const facts = { channel: shortChannel(channel), ...('message' in event ? { uid: event.message.uid } : {}) };
+  switch (event.type) {
+    case 'found':
+      return log.info({ event: 'push.found', ...facts }, 'A push mail was found.');
+    case 'opened':
+      return opened(log, facts, event.verdict, state);
+    case 'open failed':
+      return log.debug({ event: 'push.open-failed', ...facts }, 'A push mail could not be fetched, it is tried again.');
+    case 'accepted':
+      return log.info({ event: 'push.delivered', ...facts }, 'The app has accepted a push.');
+    case 'refused by app':
+      return log.warn({ event: 'push.refused-by-app', ...facts }, 'The app has refused a push, it is tried again.');
+    case 'app unreachable':
+      return log.info({ event: 'push.unreachable', ...facts }, 'The app is not running, its push is kept.');
+    case 'removed':
+      return log.info({ event: 'push.removed', ...facts }, 'The mail of a push was removed.');
+    case 'gone':
+    case 'renumbered':
+    case 'app appeared':
+    case 'recorded':
+    case 'record failed':
+    case 'remove failed':
+    case 'retired':
+    case 'time passed':
+      return log.debug({ event: `push.${event.type}`, ...facts }, 'Delivery goes on.');
+  }
+}
+
+function opened(log: Log, facts: Readonly<Record<string, unknown>>, verdict: Verdict, state: ChannelState): void {
+  switch (verdict.kind) {
+    case 'deliverable':
+      return log.info(
+        { event: 'push.verified', ...facts, signer: state.pin?.fingerprint },
+        'A push was decrypted and its signature verified.',
+      );
+    case 'waiting for key':
+      return log.info({ event: 'push.waiting-for-key', ...facts }, 'A push waits for the handshake of its sender.');
+    case 'unreadable':
+      return log.warn(
+        { event: 'push.unreadable', ...facts, reason: verdict.reason },
+        'A mail that names our channel does not decrypt with its key: it stays as it is.',
+      );
+    case 'refused':
+      return log.warn({ event: 'push.refused', ...facts, reason: verdict.reason }, 'A push was refused.');
+    case 'expired':
+    case 'duplicate':
+    case 'retired':
+      return log.info({ event: `push.${verdict.kind}`, ...facts }, 'A push is not delivered.');
+  }
+}

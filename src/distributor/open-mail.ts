@@ -1,0 +1,81 @@
+import {
+  CryptoError,
+  chooseAutocrypt,
+  open,
+  type PrivateKey,
+  type PublicKey,
+  parsePublicKey,
+  type Signature,
+} from '../crypto/index.js';
+import { NotifyError, type PushMail, readInner, readMail } from '../notify-spec/index.js';
+import type { Inside, OpenedMail, Pin, Signer } from './delivery/index.js';
+
+/** What a mail is opened with. */
+export interface Opening {
+  /** The private key of the channel that its header names. */
+  readonly key: PrivateKey;
+  /** The sender key that is pinned on the channel; without one, the mail's own handshake counts. */
+  readonly pin: Pin | undefined;
+  /** In ms since 1970. */
+  readonly now: number;
+}
+
+interface Candidate {
+  readonly key: PublicKey;
+  readonly address: string;
+}
+
+/** The key that the mail's Autocrypt header offers (Autocrypt Level 1); none where the header does not count. */
+async function handshake(mail: PushMail): Promise<Candidate | undefined> {
+  if (mail.report || mail.from.length !== 1) return undefined;
+  const header = chooseAutocrypt(mail.autocrypt);
+  if (header === undefined) return undefined;
+  try {
+    return { key: await parsePublicKey(header.keydata), address: header.address };
+  } catch (error) {
+    if (error instanceof CryptoError) return undefined;
+    throw error;
+  }
+}
+
+async function candidates(mail: PushMail, pin: Pin | undefined): Promise<Candidate[]> {
+  // A pinned key is the only one that counts; an outer header never changes it.
+  if (pin !== undefined) return [{ key: await parsePublicKey(pin.keydata), address: pin.address }];
+  const offered = await handshake(mail);
+  return offered === undefined ? [] : [offered];
+}
+
+function signerOf(signature: Signature, known: readonly Candidate[]): Signer {
+  if (signature.state !== 'valid') return signature;
+  const { fingerprint, keydata } = signature.signer;
+  const candidate = known.find(({ key }) => key.fingerprint === fingerprint);
+  if (candidate === undefined) return { state: 'invalid', reason: 'its key was not asked for.' };
+  return { state: 'valid', signer: { fingerprint, address: candidate.address, keydata } };
+}
+
+function insideOf(data: Uint8Array): Inside {
+  try {
+    return { kind: 'entity', ...readInner(data) };
+  } catch (error) {
+    if (error instanceof NotifyError) return { kind: 'malformed', reason: error.message };
+    throw error;
+  }
+}
+
+/**
+ * Opens a mail as far as it opens. Never rejects for what is in the mail: what does not decrypt is `closed`, what decrypts
+ * but is not as it should be is left to the judge.
+ */
+export async function openMail(raw: Uint8Array, { key, pin, now }: Opening): Promise<OpenedMail> {
+  let known: Candidate[];
+  let opened: Awaited<ReturnType<typeof open>>;
+  try {
+    const mail = await readMail(raw);
+    known = await candidates(mail, pin);
+    opened = await open(mail.armored, { key, signers: known.map((candidate) => candidate.key), now });
+  } catch (error) {
+    if (error instanceof NotifyError || error instanceof CryptoError) return { kind: 'closed', reason: error.message };
+    throw error;
+  }
+  return { kind: 'opened', signature: signerOf(opened.signature, known), inside: insideOf(opened.data) };
+}

@@ -1,0 +1,103 @@
+import * as v from 'valibot';
+import { isChannel, isFingerprint } from '../../notify-spec/index.js';
+import type { Pin } from '../delivery/index.js';
+import { StoreError } from './errors.js';
+
+const bytes = v.pipe(
+  v.string(),
+  v.base64(),
+  v.transform((text): Uint8Array => new Uint8Array(Buffer.from(text, 'base64'))),
+);
+const channel = v.pipe(v.string(), v.check(isChannel));
+const fingerprint = v.pipe(v.string(), v.check(isFingerprint));
+const pin = v.object({ fingerprint, address: v.string(), keydata: bytes });
+
+const registrationRecord = v.object({
+  channel,
+  token: v.string(),
+  service: v.string(),
+  busId: v.nullable(v.string()),
+  protocol: v.picklist([1, 2]),
+  description: v.string(),
+  vapid: v.nullable(v.string()),
+  address: v.string(),
+  registeredAt: v.number(),
+  retiredAt: v.nullable(v.number()),
+  key: bytes,
+  pin: v.nullable(pin),
+});
+
+const folderRecord = v.object({
+  uidValidity: v.pipe(v.string(), v.digits()),
+  lastUid: v.pipe(v.number(), v.integer()),
+  open: v.array(v.object({ uid: v.pipe(v.number(), v.integer()), channel })),
+});
+
+/** One app's registration with the key of its channel. */
+export interface Registration {
+  /** Names the registration in mail. */
+  readonly channel: string;
+  /** Chosen by the app; between app and distributor only. */
+  readonly token: string;
+  /** The bus name of the app. */
+  readonly service: string;
+  /** For a service that is a unique name: the bus on which it means something. */
+  readonly busId: string | null;
+  /** Which version of the UnifiedPush interface the app speaks. */
+  readonly protocol: 1 | 2;
+  readonly description: string;
+  /** The app server's VAPID key, if the app named one. */
+  readonly vapid: string | null;
+  /** The mail address in the endpoint. */
+  readonly address: string;
+  /** In ms since 1970. */
+  readonly registeredAt: number;
+  /** When the registration ended, in ms since 1970; its key is kept for 28 days more. */
+  readonly retiredAt: number | null;
+  /** The channel's private key, in binary. */
+  readonly key: Uint8Array;
+  readonly pin: Pin | null;
+}
+
+/** How far a folder has been looked through, and what is still open in it. */
+export interface FolderRecord {
+  readonly uidValidity: string;
+  readonly lastUid: number;
+  readonly open: readonly { readonly uid: number; readonly channel: string }[];
+}
+
+const base64 = (data: Uint8Array): string => Buffer.from(data).toString('base64');
+
+/** Writes a registration as it stands in the store. */
+export function encodeRegistration(registration: Registration): unknown {
+  return {
+    ...registration,
+    key: base64(registration.key),
+    pin: registration.pin === null ? null : { ...registration.pin, keydata: base64(registration.pin.keydata) },
+  };
+}
+
+function damaged(what: string, cause: unknown): StoreError {
+  return new StoreError(
+    'ERR_STORE_DAMAGED',
+    `The ${what} in the state directory cannot be read: restore it from a backup, or remove it so that the apps register anew.`,
+    {
+      cause,
+      disposition: 'action-required',
+    },
+  );
+}
+
+/** Reads a registration from the store. Throws `ERR_STORE_DAMAGED`. */
+export function decodeRegistration(value: unknown): Registration {
+  const result = v.safeParse(registrationRecord, value);
+  if (!result.success) throw damaged('record of a registration', result.issues);
+  return result.output;
+}
+
+/** Reads the record of a folder from the store. Throws `ERR_STORE_DAMAGED`. */
+export function decodeFolder(value: unknown): FolderRecord {
+  const result = v.safeParse(folderRecord, value);
+  if (!result.success) throw damaged('record of the folder', result.issues);
+  return result.output;
+}
