@@ -26,6 +26,8 @@ export interface ConnectionMeter {
 /** Makes a meter that has seen nothing yet. */
 export function createConnectionMeter(): ConnectionMeter {
   const open = new Set<Socket>();
+  /** Those that a client has ended and that are not closed on our side yet are here, but not in `open`. */
+  const alive = new Set<Socket>();
   let mostOpen = 0;
   let made = 0;
   let closedFrom = 0;
@@ -33,10 +35,13 @@ export function createConnectionMeter(): ConnectionMeter {
   return {
     watch(socket) {
       open.add(socket);
+      alive.add(socket);
       made += 1;
       mostOpen = Math.max(mostOpen, open.size);
+      socket.once('end', () => open.delete(socket));
       socket.once('close', () => {
         open.delete(socket);
+        alive.delete(socket);
         closedFrom += socket.bytesRead;
         closedTo += socket.bytesWritten;
       });
@@ -44,14 +49,14 @@ export function createConnectionMeter(): ConnectionMeter {
     counts() {
       let bytesFromClients = closedFrom;
       let bytesToClients = closedTo;
-      for (const socket of open) {
+      for (const socket of alive) {
         bytesFromClients += socket.bytesRead;
         bytesToClients += socket.bytesWritten;
       }
       return { open: open.size, mostOpen, made, bytesFromClients, bytesToClients };
     },
     cutAll() {
-      for (const socket of open) {
+      for (const socket of alive) {
         socket.destroy();
       }
     },

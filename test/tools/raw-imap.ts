@@ -3,7 +3,10 @@ import { connect } from 'node:net';
 
 /** An IMAP client without any understanding, for commands that imapflow does not send. */
 export interface RawImap {
-  /** Sends one command without its tag and resolves with every line up to the tagged reply, which comes last. */
+  /**
+   * Sends one command, given without its tag and with one character per byte, and resolves with every line up to the
+   * tagged reply, which comes last.
+   */
   command(text: string): Promise<string[]>;
   close(): void;
 }
@@ -27,7 +30,7 @@ export async function connectRawImap(to: { host: string; port: number }): Promis
     command(text) {
       commands += 1;
       const tag = `t${commands}`;
-      socket.write(`${tag} ${text}\r\n`);
+      socket.write(`${tag} ${text}\r\n`, 'latin1');
       return readUntil((read) => read.endsWith('\r\n') && new RegExp(`(?:^|\r\n)${tag} [^\r\n]*\r\n$`).test(read));
     },
     close() {

@@ -1,0 +1,62 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readlinkSync } from 'node:fs';
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it, vi } from 'vitest';
+import { processesOfGroup } from '../tools/process-group.js';
+import { connectRawImap, type RawImap } from '../tools/raw-imap.js';
+import { temporaryDirectory } from '../tools/temporary-directory.js';
+import { type DovecotServer, dovecot, startDovecot } from './dovecot.js';
+
+/** Set for the run that the last test starts and kills; names the file that tells it which processes to look for. */
+const toldIn = process.env.MAILPUSH_TEST_KILLED_RUN;
+
+async function startWithClient(): Promise<{ server: DovecotServer; client: RawImap; directory: string }> {
+  const server = await startDovecot();
+  const client = await connectRawImap(server.imap);
+  await client.command(`LOGIN "${server.imap.user}" "${server.imap.password}"`);
+  return { server, client, directory: readlinkSync(`/proc/${server.processGroup}/cwd`) };
+}
+
+if (toldIn !== undefined) {
+  it('waits to be killed', async () => {
+    const { server } = await startWithClient();
+    await writeFile(toldIn, String(server.processGroup));
+    await new Promise(() => {});
+  });
+} else {
+  describe.runIf(dovecot.available)('Dovecot', { meta: { mailServer: dovecot.name } }, () => {
+    it('leaves no process and no file behind, whoever is logged in', async () => {
+      const { server, client, directory } = await startWithClient();
+      expect(processesOfGroup(server.processGroup).length).toBeGreaterThan(1);
+      await server.stop();
+      client.close();
+      expect(processesOfGroup(server.processGroup)).toEqual([]);
+      expect(existsSync(directory)).toBe(false);
+    });
+
+    it('runs without rights', async () => {
+      const server = await startDovecot();
+      const status = await readFile(`/proc/${server.processGroup}/status`, 'utf8');
+      await server.stop();
+      expect(Number(/^Uid:\t(\d+)/m.exec(status)?.[1])).toBeGreaterThan(0);
+    });
+
+    it('ends when the test run that started it is killed', async () => {
+      const told = join(await temporaryDirectory(), 'process-group');
+      const run = spawn(
+        process.execPath,
+        ['node_modules/vitest/vitest.mjs', 'run', 'test/mail-servers/dovecot.test.ts'],
+        { env: { ...process.env, MAILPUSH_TEST_KILLED_RUN: told, MAILPUSH_TEST_RESULT: undefined }, stdio: 'ignore' },
+      );
+      const group = await vi.waitFor(async () => Number(await readFile(told, 'utf8')), { timeout: 20_000 });
+      const directory = readlinkSync(`/proc/${group}/cwd`);
+      run.kill('SIGKILL');
+      await once(run, 'exit');
+      await vi.waitFor(() => expect(processesOfGroup(group)).toEqual([]), { timeout: 20_000 });
+      // Nobody is left to do this but us.
+      await rm(directory, { recursive: true });
+    });
+  });
+}

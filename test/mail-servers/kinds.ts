@@ -1,0 +1,13 @@
+import { dovecot } from './dovecot.js';
+import { embedded } from './embedded.js';
+import type { MailServerKind } from './test-mail-server.js';
+
+/** Every kind of mail server that the suites are written for, whether it is there or not. */
+export function mailServers(): readonly MailServerKind[] {
+  return [embedded, dovecot];
+}
+
+/** Whether `MAILPUSH_TEST_SERVERS=all` makes a missing server a failure. */
+export function allServersWanted(): boolean {
+  return process.env.MAILPUSH_TEST_SERVERS === 'all';
+}
