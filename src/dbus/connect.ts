@@ -43,8 +43,8 @@ const ownerChanges = `type='signal',sender='${daemon.destination}',path='${daemo
 /**
  * Connects to the message bus and says hello.
  *
- * Rejects with {@link BusError} `ERR_BUS_ADDRESS`, `ERR_BUS_CONNECT`, `ERR_BUS_AUTH` or `ERR_BUS_TIMEOUT`, and with the
- * signal's reason when it is aborted.
+ * Rejects with {@link BusError} `ERR_BUS_ADDRESS`, `ERR_BUS_CONNECT`, `ERR_BUS_AUTH`, `ERR_BUS_CLOSED` or
+ * `ERR_BUS_TIMEOUT`, and with the signal's reason when it is aborted.
  */
 export async function connectBus(options: ConnectBusOptions = {}): Promise<Bus> {
   const { address, signal, timeoutMs = defaultConnectTimeoutMs, log = silentLog } = options;
@@ -184,6 +184,8 @@ class ConnectedBus implements Bus {
 
   async close(): Promise<void> {
     this.#pending.close();
+    // A handler that has just finished answers in the next microtasks: that reply still goes out.
+    await new Promise((resolve) => setImmediate(resolve));
     this.#connection.end();
     await this.closed;
   }

@@ -9,6 +9,7 @@ export const errorNames = {
   nameHasNoOwner: 'org.freedesktop.DBus.Error.NameHasNoOwner',
   noReply: 'org.freedesktop.DBus.Error.NoReply',
   serviceUnknown: 'org.freedesktop.DBus.Error.ServiceUnknown',
+  timedOut: 'org.freedesktop.DBus.Error.TimedOut',
   unknownInterface: 'org.freedesktop.DBus.Error.UnknownInterface',
   unknownMethod: 'org.freedesktop.DBus.Error.UnknownMethod',
   unknownObject: 'org.freedesktop.DBus.Error.UnknownObject',

@@ -17,14 +17,32 @@ export const interfaceNames = {
   connector2: 'org.unifiedpush.Connector2',
 } as const;
 
-/** First value of version 1's Register reply. */
+/** First value of version 1's Register reply, and `success` in version 2's (UnifiedPush D-Bus specification 0.3.0). */
 export const registrationResults = {
   succeeded: 'REGISTRATION_SUCCEEDED',
   failed: 'REGISTRATION_FAILED',
 } as const;
 
-/** Value of `success` in version 2's Register reply. */
+/** Words that older distributors use in version 1's Register reply: success, and "do not try again". */
+export const olderRegistrationResults = { succeeded: 'NEW_ENDPOINT', refused: 'REGISTRATION_REFUSED' } as const;
+
+/** One of {@link registrationResults}. */
 export type RegistrationResult = (typeof registrationResults)[keyof typeof registrationResults];
+
+/** Keys of version 2's dictionaries. */
+export const dictKeys = {
+  description: 'description',
+  endpoint: 'endpoint',
+  id: 'id',
+  message: 'message',
+  reason: 'reason',
+  /** mailpush's own: fingerprint of the only app server that may push, 40 hexadecimal digits. */
+  sender: 'org.mailpush.sender',
+  service: 'service',
+  success: 'success',
+  token: 'token',
+  vapid: 'vapid',
+} as const;
 
 /** Why a registration failed: `reason` in version 2's Register reply; version 1 gives any text. */
 export const failureReasons = {

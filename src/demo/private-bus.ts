@@ -29,6 +29,8 @@ type Child = ChildProcessByStdio<null, Readable, Readable>;
 /** `sun_path` of unix(7) holds 108 bytes, the last of them zero. */
 const maxSocketPathBytes = 107;
 const startTimeoutMs = 10_000;
+/** A dbus-daemon ends within milliseconds of SIGTERM. */
+const stopGraceMs = 2000;
 const maxOutputChars = 8192;
 
 /**
@@ -71,15 +73,17 @@ export async function startPrivateBus(options: PrivateBusOptions): Promise<Priva
     child.once('error', () => resolve());
   });
   const killNow = (): void => {
-    child.kill('SIGKILL');
+    child.kill('SIGTERM');
   };
   process.once('exit', killNow);
   const stopGuard = guardAgainstOurDeath(child.pid);
   const stop = async (): Promise<void> => {
     stopGuard();
     signal?.removeEventListener('abort', killNow);
-    child.kill('SIGKILL');
+    child.kill('SIGTERM');
+    const timer = setTimeout(() => child.kill('SIGKILL'), stopGraceMs);
     await exited;
+    clearTimeout(timer);
     process.removeListener('exit', killNow);
   };
   signal?.addEventListener('abort', killNow, { once: true });
