@@ -1,0 +1,36 @@
+import { type Config, defaultConfigFile, defaultStateDirectory, loadConfig } from '../config/index.js';
+import { runDistributor } from '../distributor/index.js';
+import { createRuntime } from '../runtime.js';
+import { createLog } from './log.js';
+
+/** Options of `mailpush daemon`. */
+export interface DaemonOptions {
+  readonly config?: string;
+  readonly stateDir?: string;
+  readonly verbose: boolean;
+}
+
+function accountOf({ imap, credentials, folder, ca }: Config): Parameters<typeof runDistributor>[0]['account'] {
+  return { ...imap, credentials, folder, ...(ca === undefined ? {} : { ca }) };
+}
+
+/** Runs the distributor until `signal` is aborted; see `runDistributor` for what it rejects with, and `loadConfig`. */
+export async function daemon(options: DaemonOptions, signal: AbortSignal): Promise<void> {
+  // Everything that is made from here on is the user's alone.
+  process.umask(0o077);
+  const config = await loadConfig(options.config ?? defaultConfigFile());
+  const log = createLog(options.verbose);
+  for (const key of config.unused) log.warn({ event: 'config.unused', key }, 'This key is not used by this version.');
+  await runDistributor(
+    {
+      account: accountOf(config),
+      address: config.address,
+      stateDirectory: options.stateDir ?? defaultStateDirectory(),
+      policy: config.apps,
+      keepRejected: config.keepRejected,
+      runtime: createRuntime(log),
+    },
+    signal,
+  );
+  log.info({ event: 'daemon.ended' }, 'The distributor has ended.');
+}

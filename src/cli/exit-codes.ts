@@ -1,0 +1,40 @@
+import { MailpushError } from '../errors.js';
+
+/** Exit codes of every command (sysexits.h). */
+export const exitCodes = {
+  done: 0,
+  failed: 1,
+  usage: 2,
+  /** EX_UNAVAILABLE */
+  unavailable: 69,
+  /** EX_NOPERM */
+  loginRefused: 77,
+  /** EX_CONFIG */
+  badConfiguration: 78,
+} as const;
+
+const byCode: Readonly<Record<string, number>> = {
+  ERR_USAGE: exitCodes.usage,
+  ERR_ENDPOINT_INVALID: exitCodes.usage,
+  ERR_OPTION_INVALID: exitCodes.usage,
+  ERR_PAYLOAD_EMPTY: exitCodes.usage,
+  ERR_PAYLOAD_TOO_LARGE: exitCodes.usage,
+  ERR_IMAP_LOGIN: exitCodes.loginRefused,
+  ERR_SMTP_LOGIN: exitCodes.loginRefused,
+  ERR_ENDPOINT_GONE: exitCodes.unavailable,
+  ERR_DEMO_PACKAGES: exitCodes.unavailable,
+};
+
+const byPrefix: readonly (readonly [string, number])[] = [
+  ['ERR_CONFIG_', exitCodes.badConfiguration],
+  ['ERR_SMTP_', exitCodes.unavailable],
+  ['ERR_IMAP_', exitCodes.unavailable],
+  ['ERR_BUS_', exitCodes.unavailable],
+];
+
+/** The exit code for what a command rejected with. */
+export function exitCodeOf(error: unknown): number {
+  if (!(error instanceof MailpushError)) return exitCodes.failed;
+  const { code } = error;
+  return byCode[code] ?? byPrefix.find(([prefix]) => code.startsWith(prefix))?.[1] ?? exitCodes.failed;
+}
