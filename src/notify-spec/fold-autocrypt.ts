@@ -11,7 +11,7 @@ const autocryptPattern = /^([\x20-\x7e]*;)?[ \t]*keydata=([A-Za-z0-9+/= \t]+)$/;
  * §"The Autocrypt Header").
  *
  * @throws NotifyError `ERR_NOTIFY_MAIL_FIELD_INVALID` when `value` is not one line of printable ASCII that ends with
- * `keydata=` and base64, is over 16 384 bytes, or has attributes over 900 bytes.
+ * `keydata=` and base64, is over 10 KiB, or has attributes over 900 bytes.
  */
 export function foldAutocrypt(value: string): string {
   const match = value.length > limits.autocryptBytes ? null : autocryptPattern.exec(value);

@@ -24,8 +24,8 @@ export const limits = {
   localPartChars: 64,
   /** Longest Message-ID with its angle brackets. */
   messageIdChars: 250,
-  /** Longest Autocrypt value: its keydata is a key of at most 10 KiB in base64, with room for the attributes. */
-  autocryptBytes: 16_384,
+  /** Longest Autocrypt value (Autocrypt Level 1 §2.1). */
+  autocryptBytes: 10_240,
   /** Largest header of an inner entity. */
   innerHeaderBytes: 8192,
   /** Most header fields of an inner entity. */
@@ -34,6 +34,8 @@ export const limits = {
   mailBytes: 65_536,
   /** Largest header of a push mail, or of one of its parts, that is read. */
   mailHeaderBytes: 32_768,
-  /** Most MIME entities, the mail itself among them, that are read. It bounds the nesting too. */
+  /** Most MIME entities, the mail itself among them, that are read. It bounds the nesting too. Each wrapped mail has as many. */
   mailParts: 32,
+  /** How many message/rfc822 parts deep an armored message is looked for. */
+  mailWrappings: 4,
 } as const;

@@ -4,7 +4,7 @@ import { NotifyError } from './errors.js';
 import { listAddresses } from './from-list.js';
 import { trimBlanks } from './header-block.js';
 import { limits } from './limits.js';
-import { type MimeTree, parseMimeTree } from './mime-tree.js';
+import { type MimeLeaf, type MimeTree, parseMimeTree } from './mime-tree.js';
 
 /** What is of use in a push mail before it is decrypted; none of it is to be trusted. */
 export interface PushMail {
@@ -19,16 +19,17 @@ export interface PushMail {
 }
 
 /**
- * Reads a push mail out of any MIME tree that holds exactly one armored message, because mail servers rearrange what they
- * forward. Parts in 7bit, 8bit, quoted-printable and base64 all do, and so do LF line breaks; text/html is not searched.
+ * Reads a push mail out of any MIME tree that holds exactly one armored message, because mail servers rearrange and wrap
+ * what they forward. Parts in 7bit, 8bit, quoted-printable and base64 all do, and so do LF line breaks; text/html is not searched.
  *
- * @throws NotifyError `ERR_NOTIFY_MAIL_BOUNDS` over 64 KiB, a header over 32 KiB or more than 32 parts;
+ * @throws NotifyError `ERR_NOTIFY_MAIL_BOUNDS` over 64 KiB, a header over 32 KiB, more than 32 parts or
+ * mails wrapped in mails more than 4 deep;
  * `ERR_NOTIFY_NO_MESSAGE`, `ERR_NOTIFY_SEVERAL_MESSAGES`, `ERR_NOTIFY_MAIL_INVALID`.
  */
 export async function readMail(raw: Uint8Array): Promise<PushMail> {
   if (raw.length > limits.mailBytes) throw outOfBounds();
   const { header, leaves } = await parse(raw);
-  const [armored, second] = leaves.flatMap(findArmored);
+  const [armored, second] = await searchLeaves(leaves, limits.mailWrappings);
   if (armored === undefined) {
     throw new NotifyError('ERR_NOTIFY_NO_MESSAGE', 'This mail holds no armored PGP message; leave it as it is.');
   }
@@ -44,6 +45,21 @@ export async function readMail(raw: Uint8Array): Promise<PushMail> {
     from: valuesOf(header, 'from').flatMap(listAddresses),
     report: valuesOf(header, 'content-type').some((value) => /^multipart\/report(?:[ \t;]|$)/i.test(value)),
   };
+}
+
+/** The armored messages of leaves, and of the mails that those hold in turn, at most `wrappings` deep. */
+async function searchLeaves(leaves: readonly MimeLeaf[], wrappings: number): Promise<readonly string[]> {
+  const found: string[] = [];
+  for (const { mediaType, content } of leaves) {
+    if (mediaType !== 'message/rfc822') {
+      found.push(...findArmored(content));
+    } else {
+      if (wrappings === 0) throw outOfBounds();
+      const embedded = await parse(Buffer.from(content, 'latin1'));
+      found.push(...(await searchLeaves(embedded.leaves, wrappings - 1)));
+    }
+  }
+  return found;
 }
 
 async function parse(raw: Uint8Array): Promise<MimeTree> {

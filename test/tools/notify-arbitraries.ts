@@ -66,6 +66,19 @@ export const innerEntities: fc.Arbitrary<InnerEntity> = fc.record({
   payload: fc.uint8Array({ minLength: 1, maxLength: 4096, size: 'large' }),
 });
 
+/** Any text, with more of the characters that are trouble in mail than chance would bring. */
+export const anyText: fc.Arbitrary<string> = fc
+  .array(
+    fc.oneof(
+      fc.string({ unit: 'binary-ascii', maxLength: 8 }),
+      fc.constantFrom('\r', '\n', '\0', 'ü', '\u2028', '\ud800'),
+    ),
+    {
+      maxLength: 4,
+    },
+  )
+  .map((pieces) => pieces.join(''));
+
 /** A header value with white space and folds put around its attributes, which mean the same. */
 export function withFolding(value: string): fc.Arbitrary<string> {
   const blanks = fc.constantFrom('', ' ', '\t', '\r\n ', '\n\t', ' \r\n ');
