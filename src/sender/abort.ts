@@ -1,0 +1,27 @@
+import { PushError } from './errors.js';
+
+/** Throws `ERR_ABORTED` once `signal` is aborted. */
+export function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted === true) throw aborted(signal);
+}
+
+/** Settles as `promise` does, or rejects with `ERR_ABORTED` as soon as `signal` is aborted. */
+export async function orAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return promise;
+  let onAbort = (): void => {};
+  const abort = new Promise<never>((_, reject) => {
+    onAbort = () => reject(aborted(signal));
+    signal.addEventListener('abort', onAbort, { once: true });
+    if (signal.aborted) onAbort();
+  });
+  try {
+    return await Promise.race([promise, abort]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}
+
+function aborted(signal: AbortSignal): PushError {
+  const sentence = 'The push was given up; what was already on its way may still arrive.';
+  return new PushError('ERR_ABORTED', sentence, { disposition: 'transient', cause: signal.reason });
+}

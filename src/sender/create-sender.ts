@@ -1,0 +1,158 @@
+import PQueue from 'p-queue';
+import { formatMessageId, isAddress } from '../notify-spec/index.js';
+import { createRuntime, type Runtime } from '../runtime.js';
+import { orAborted, throwIfAborted } from './abort.js';
+import { createChannelOrder } from './channel-order.js';
+import { composePush } from './compose-push.js';
+import { readDeliveryOptions } from './delivery-options.js';
+import { PushError, withEndpoint } from './errors.js';
+import { alwaysHandshake, type NeedsHandshake } from './handshake.js';
+import type { PushMessage, PushOptions, PushReceipt, PushResult, PushTarget } from './push.js';
+import { readPayload } from './read-payload.js';
+import { endpointOf, readTarget } from './read-target.js';
+import { createRecipients } from './recipients.js';
+import { retry } from './retry.js';
+import { sendEach } from './send-each.js';
+import { readSenderKey } from './sender-key.js';
+import type { SenderOptions } from './sender-options.js';
+import { readSmtpSettings } from './smtp-settings.js';
+import { createSmtpTransport } from './smtp-transport.js';
+
+const maxConnections = 100;
+const maxRetries = 10;
+const maxRetryDelayMs = 3_600_000;
+const maxWaiting = 10_000;
+const randomIdBytes = 12;
+
+/** Sends pushes by mail. */
+export interface Sender {
+  /**
+   * Sends one push; resolves when the SMTP server has taken it. Pushes to one channel go out one at a time in call order.
+   * Rejects with a {@link PushError}.
+   */
+  readonly send: (target: PushTarget, payload: Uint8Array | string, options?: PushOptions) => Promise<PushReceipt>;
+  /**
+   * Sends many pushes and gives one result for each, in their order: that one fails is not a failure of all. Reads the
+   * iterable only as fast as it sends.
+   */
+  readonly sendEach: (messages: Iterable<PushMessage> | AsyncIterable<PushMessage>) => Promise<readonly PushResult[]>;
+  /** Takes no more pushes, waits for those it took, and closes the connections. */
+  readonly close: () => Promise<void>;
+}
+
+/**
+ * Makes a sender. Nothing is connected until the first push; the connections are kept and hold the process until
+ * {@link Sender.close}, or until they were idle for the `socketTimeout`.
+ *
+ * A push is tried again after a lost connection or a 4xx answer, with the same push id, so that it is delivered once
+ * even if two mails arrive. Whatever has to outlast this process is up to the caller or its mail server's queue.
+ *
+ * Throws a {@link PushError} `ERR_OPTION_INVALID`. A key that cannot be used shows at the first push.
+ */
+export function createSender(options: SenderOptions): Sender {
+  const { from, runtime = createRuntime() } = options;
+  if (typeof from !== 'string' || !isAddress(from)) throw invalid('Give from as one plain mail address.');
+  const connections = readConnections(options.connections);
+  const retryDelaysMs = readRetryDelays(options.retryDelaysMs);
+  const transport = createSmtpTransport(readSmtpSettings(options.smtp), connections);
+  const senderKey = readSenderKey(options.key, from);
+  senderKey.catch(() => {}); // told to those who send
+
+  const inOrder = createChannelOrder();
+  const queue = new PQueue({ concurrency: connections });
+  const findChannelKey = createRecipients();
+  const needsHandshake: NeedsHandshake = alwaysHandshake;
+  const accepted = new Set<Promise<unknown>>();
+  let closing: Promise<void> | undefined;
+
+  // Everything up to the place in the queue happens in the call itself, so that the order of calls is that of mails.
+  function begin(target: PushTarget, payload: Uint8Array | string, push: PushOptions): Promise<PushReceipt> {
+    const { signal } = push;
+    throwIfAborted(signal);
+    if (closing !== undefined) throw new PushError('ERR_SENDER_CLOSED', 'The sender is closed; make a new one.');
+    const { endpoint } = readTarget(target);
+    const delivery = readDeliveryOptions(push);
+    const body = readPayload(payload, target);
+    if (accepted.size >= maxWaiting) {
+      const sentence = 'Too many pushes are waiting; wait for earlier ones before sending more.';
+      throw new PushError('ERR_SENDER_BUSY', sentence, { disposition: 'transient' });
+    }
+    const now = runtime.now();
+    const id = randomId(runtime);
+    const messageId = formatMessageId(runtime.randomBytes(randomIdBytes), from);
+    const job = async (): Promise<PushReceipt> => {
+      throwIfAborted(signal);
+      const raw = await composePush({
+        from,
+        endpoint,
+        channelKey: await findChannelKey(endpoint),
+        senderKey: await senderKey,
+        id,
+        messageId,
+        now,
+        options: delivery,
+        payload: body,
+        handshake: needsHandshake(endpoint.channel),
+      });
+      const attempt = async (): Promise<string> =>
+        queue.add(async () => {
+          throwIfAborted(signal);
+          return transport.deliver({ from, to: endpoint.address, raw });
+        });
+      const smtpResponse = await retry(attempt, { delaysMs: retryDelaysMs, runtime, signal });
+      return { id, messageId, smtpResponse };
+    };
+    const sending = inOrder(endpoint.channel, job);
+    accepted.add(sending);
+    const forget = (): void => void accepted.delete(sending);
+    sending.then(forget, forget);
+    return orAborted(sending, signal);
+  }
+
+  async function send(target: PushTarget, payload: Uint8Array | string, push: PushOptions = {}): Promise<PushReceipt> {
+    try {
+      return await begin(target, payload, push);
+    } catch (error) {
+      if (error instanceof PushError) throw withEndpoint(error, endpointOf(target));
+      throw error;
+    }
+  }
+
+  async function finish(): Promise<void> {
+    await Promise.allSettled(accepted);
+    transport.close();
+  }
+
+  return {
+    send,
+    sendEach: (messages) =>
+      sendEach(messages, ({ target, payload, ...push }) => send(target, payload, push), connections * 4),
+    close: () => {
+      closing ??= finish();
+      return closing;
+    },
+  };
+}
+
+function randomId(runtime: Runtime): string {
+  return Buffer.from(runtime.randomBytes(randomIdBytes)).toString('base64url');
+}
+
+function readConnections(connections = 5): number {
+  if (!Number.isInteger(connections) || connections < 1 || connections > maxConnections) {
+    throw invalid(`Give connections as a whole number from 1 to ${maxConnections}.`);
+  }
+  return connections;
+}
+
+function readRetryDelays(delays: readonly number[] = [1000, 5000]): readonly number[] {
+  const valid = Array.isArray(delays) && delays.every((ms) => Number.isFinite(ms) && ms >= 0 && ms <= maxRetryDelayMs);
+  if (!valid || delays.length > maxRetries) {
+    throw invalid(`Give retryDelaysMs as at most ${maxRetries} numbers of milliseconds, each up to an hour.`);
+  }
+  return [...delays];
+}
+
+function invalid(message: string): PushError {
+  return new PushError('ERR_OPTION_INVALID', message);
+}

@@ -1,0 +1,9 @@
+/** The sender library, `mailpush/sender`: pushes to a mail endpoint from an app server. */
+export { armorPrivateKey, generateKey, type PrivateKey, type PublicKey, parsePrivateKey } from '../crypto/index.js';
+export { type Disposition, MailpushError } from '../errors.js';
+export type { Urgency } from '../notify-spec/index.js';
+export type { Log, Runtime } from '../runtime.js';
+export { createSender, type Sender } from './create-sender.js';
+export { PushError, type PushErrorCode } from './errors.js';
+export type { PushMessage, PushOptions, PushReceipt, PushResult, PushSubscription, PushTarget } from './push.js';
+export type { SenderOptions, SmtpAuth, SmtpOptions } from './sender-options.js';

@@ -1,0 +1,66 @@
+import type { PrivateKey } from '../crypto/index.js';
+import type { Runtime } from '../runtime.js';
+
+/** A login at an SMTP server. */
+export interface SmtpAuth {
+  readonly user: string;
+  readonly pass: string;
+}
+
+/**
+ * How to reach an SMTP server: the options of nodemailer that matter here, under their names there. Either `url` or
+ * `host` is needed. Certificates are always verified.
+ */
+export interface SmtpOptions {
+  /** `smtps://`, `smtp+starttls://` or `smtp://`, as {@link SenderOptions.smtp} takes it. */
+  readonly url?: string;
+  /** Host name or IP address. */
+  readonly host?: string;
+  /** Default 465 with `secure`, 25 for a plain connection to this machine, otherwise 587. */
+  readonly port?: number;
+  /** TLS from the first byte (RFC 8314 §3). Default true for port 465. */
+  readonly secure?: boolean;
+  /** STARTTLS (RFC 3207) or nothing. Default true, unless the server is on this machine. */
+  readonly requireTLS?: boolean;
+  /** Sends in the clear to another machine if it does not offer STARTTLS. Default false. */
+  readonly insecure?: boolean;
+  /** Default: user and password of `url`, if it has them. */
+  readonly auth?: SmtpAuth;
+  /** The name said in EHLO. Default: the name of this machine. */
+  readonly name?: string;
+  readonly tls?: {
+    /** Certificate authorities in PEM, in place of the usual ones: for a private authority. */
+    readonly ca?: string | readonly string[];
+    /** The name that the certificate has to be for. Default `host`. */
+    readonly servername?: string;
+  };
+  /** Milliseconds to wait for a connection. Default 15 000. */
+  readonly connectionTimeout?: number;
+  /** Milliseconds to wait for the greeting. Default 30 000. */
+  readonly greetingTimeout?: number;
+  /** Milliseconds without a sign of life after which a connection is given up, busy or idle. Default 120 000. */
+  readonly socketTimeout?: number;
+}
+
+/** Options of `createSender`. */
+export interface SenderOptions {
+  /**
+   * The mail server that takes the pushes. As a URL: `smtps://user:password@host` (TLS, port 465),
+   * `smtp+starttls://user:password@host` (STARTTLS required, port 587), or `smtp://host`, which is plain to this machine
+   * and the same as `smtp+starttls://` to any other. User and password are percent-encoded.
+   */
+  readonly smtp: string | SmtpOptions;
+  /** Address the pushes come from; the key has to be for it. */
+  readonly from: string;
+  /** The app server's private key, armored or parsed, without a passphrase. */
+  readonly key: string | PrivateKey;
+  /** Connections to the SMTP server, and so pushes in flight. 1 to 100, default 5. */
+  readonly connections?: number;
+  /**
+   * Milliseconds to wait before a push is tried again that the server refused for now, or whose connection was lost; one
+   * number for each further try, each varied by a half. At most 10. Default `[1000, 5000]`.
+   */
+  readonly retryDelaysMs?: readonly number[];
+  /** Clock, random source and log; for tests. */
+  readonly runtime?: Runtime;
+}

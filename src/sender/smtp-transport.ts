@@ -1,0 +1,75 @@
+import { createTransport, type SMTPPoolOptions } from 'nodemailer';
+import { explainSmtpFailure } from './smtp-failure.js';
+import type { SmtpSettings } from './smtp-settings.js';
+import { openSmtpSocket } from './smtp-socket.js';
+
+const maxResponseBytes = 65_536;
+
+/** A mail and where it goes. */
+export interface EnvelopedMail {
+  readonly from: string;
+  readonly to: string;
+  readonly raw: Uint8Array;
+}
+
+/** Kept connections to one SMTP server. */
+export interface SmtpTransport {
+  /** Hands a mail over; resolves with the server's answer once it has taken it. Rejects with a `PushError`. */
+  readonly deliver: (mail: EnvelopedMail) => Promise<string>;
+  /** Closes all connections. */
+  readonly close: () => void;
+}
+
+/** Makes a pool of at most `connections` connections, opened when they are needed and used again. */
+export function createSmtpTransport(settings: SmtpSettings, connections: number): SmtpTransport {
+  const pool = createTransport(poolOptions(settings, connections));
+  // Failures of idle connections are of no interest: the next mail opens a new one.
+  pool.on('error', () => {});
+  return {
+    deliver: async ({ from, to, raw }) => {
+      try {
+        const { response } = await pool.sendMail({ envelope: { from, to: [to] }, raw: Buffer.from(raw) });
+        return response;
+      } catch (cause) {
+        throw explainSmtpFailure(cause);
+      }
+    },
+    close: () => pool.close(),
+  };
+}
+
+function poolOptions(settings: SmtpSettings, connections: number): SMTPPoolOptions & { pool: true } {
+  const { host, port, security, auth, name, ca, servername, connectionTimeoutMs } = settings;
+  return {
+    pool: true,
+    maxConnections: connections,
+    // A mail whose connection was lost is tried again by the caller, with a pause.
+    maxRequeues: 0,
+    host,
+    port,
+    getSocket: (_options, callback) => {
+      openSmtpSocket({ host, port, timeoutMs: connectionTimeoutMs }).then(
+        (connection) => callback(null, { connection }),
+        (error: Error) => callback(error),
+      );
+    },
+    secure: security === 'tls',
+    requireTLS: security === 'starttls',
+    ignoreTLS: security === 'plain',
+    tls: {
+      rejectUnauthorized: true,
+      minVersion: 'TLSv1.2',
+      ...(ca === undefined ? {} : { ca: [...ca] }),
+      ...(servername === undefined ? {} : { servername }),
+    },
+    connectionTimeout: connectionTimeoutMs,
+    greetingTimeout: settings.greetingTimeoutMs,
+    socketTimeout: settings.socketTimeoutMs,
+    maxResponseSize: maxResponseBytes,
+    disableFileAccess: true,
+    disableUrlAccess: true,
+    name,
+    // A server that does not offer a login that was asked for is an error, not a reason to go on without.
+    ...(auth === undefined ? {} : { auth: { user: auth.user, pass: auth.pass }, forceAuth: true }),
+  };
+}
