@@ -46,19 +46,20 @@ export function createCourier(initial: ChannelState, work: CourierWork, runtime:
 
   function dispatch(event: Happening): void {
     if (closed) return;
-    const next = step(state, { ...event, now: runtime.now() });
+    const now = runtime.now();
+    const next = step(state, { ...event, now });
     state = next.state;
     work.happened(event, state);
     for (const effect of next.effects) void perform(effect);
-    arm();
+    arm(now);
   }
 
-  function arm(): void {
+  function arm(now: number): void {
     timer.abort();
-    const due = nextDue(state);
+    const due = nextDue(state, now);
     if (due === undefined) return;
     timer = new AbortController();
-    const ms = Math.min(longestSleepMs, Math.max(0, due - runtime.now()));
+    const ms = Math.min(longestSleepMs, due - now);
     runtime.sleep(ms, timer.signal).then(
       () => dispatch({ type: 'time passed' }),
       () => {},

@@ -1,11 +1,11 @@
 import type { MessageRef } from '../../imap/index.js';
-import type { ChannelState, Effect, OpenPush, Outcome, Stage } from './state.js';
+import type { ChannelState, Effect, Outcome, Stage } from './state.js';
 import { openAhead } from './timing.js';
 
 /** Finds everything that may happen now: the one delivery, openings, records and removals. */
 export function schedule(before: ChannelState, now: number): { state: ChannelState; effects: Effect[] } {
   const effects: Effect[] = [];
-  const pushes: Draft[] = expire(before.pushes, now).map((push) => ({ ...push }));
+  const pushes: Draft[] = before.pushes.map((push) => ({ ...push, stage: end(push.stage, before.retired, now) }));
   deliverNext(pushes, before.unreachable?.retryAt ?? 0, now, effects);
   openNext(pushes, now, effects);
   for (const push of pushes) {
@@ -26,8 +26,11 @@ export function schedule(before: ChannelState, now: number): { state: ChannelSta
   return { state: { ...before, pushes: kept }, effects };
 }
 
-/** When something is due next without any event from outside, in ms since 1970; undefined when nothing is. */
-export function nextDue(state: ChannelState): number | undefined {
+/**
+ * When something is due next without any event from outside, in ms since 1970; undefined when nothing is. What was due by
+ * `now` and is not under way waits for something else than time.
+ */
+export function nextDue(state: ChannelState, now: number): number | undefined {
   const dues = state.pushes.flatMap(({ stage }): number[] => {
     switch (stage.name) {
       case 'found':
@@ -39,15 +42,14 @@ export function nextDue(state: ChannelState): number | undefined {
       case 'parked':
         return [stage.retryAt, stage.until];
       case 'settled':
-        return stage.recording ? [] : [stage.retryAt];
       case 'recorded':
-        return stage.removing ? [] : [stage.retryAt];
+        return [stage.retryAt];
       case 'opening':
       case 'delivering':
         return [];
     }
   });
-  return dues.length === 0 ? undefined : dues.reduce((a, b) => Math.min(a, b));
+  return dues.filter((due) => due > now).reduce<number | undefined>((a, b) => Math.min(a ?? b, b), undefined);
 }
 
 /** A push whose next stage is being worked out. */
@@ -68,25 +70,24 @@ function settle(outcome: Outcome, now: number): Stage {
   return { name: 'settled', outcome, retryAt: now, recording: false };
 }
 
-function expire(pushes: readonly OpenPush[], now: number): OpenPush[] {
-  return pushes.map((push) => {
-    const { stage } = push;
-    switch (stage.name) {
-      case 'waiting for key':
-        return stage.until <= now ? { ...push, stage: settle({ kind: 'expired' }, now) } : push;
-      case 'parked':
-        if (stage.until <= now) return { ...push, stage: settle({ kind: 'expired' }, now) };
-        return stage.retryAt <= now ? { ...push, stage: { name: 'found', retryAt: now } } : push;
-      case 'deliverable':
-        return stage.push.liveUntil <= now ? { ...push, stage: settle({ kind: 'expired' }, now) } : push;
-      case 'found':
-      case 'opening':
-      case 'delivering':
-      case 'settled':
-      case 'recorded':
-        return push;
-    }
-  });
+/** What ends by itself: with its registration, or with its time. */
+function end(stage: Stage, retired: boolean, now: number): Stage {
+  switch (stage.name) {
+    case 'waiting for key':
+    case 'parked':
+      if (retired) return settle({ kind: 'retired' }, now);
+      if (stage.until <= now) return settle({ kind: 'expired' }, now);
+      return stage.name === 'parked' && stage.retryAt <= now ? { name: 'found', retryAt: now } : stage;
+    case 'deliverable':
+      if (retired) return settle({ kind: 'retired' }, now);
+      return stage.push.liveUntil <= now ? settle({ kind: 'expired' }, now) : stage;
+    case 'found':
+    case 'opening':
+    case 'delivering':
+    case 'settled':
+    case 'recorded':
+      return stage;
+  }
 }
 
 /** Whether this id has gone to the app already, by a copy of the mail that is still open. */

@@ -118,7 +118,7 @@ function move(state: ChannelState, event: DeliveryEvent): Step {
         stage: { ...stage, removing: false, retryAt: event.now + settleRetryMs },
       }));
     case 'retired':
-      return unchanged(retire(state, event.now));
+      return unchanged({ ...state, retired: true });
     case 'time passed':
       return unchanged(state);
   }
@@ -156,12 +156,10 @@ function opened(state: ChannelState, message: MessageRef, verdict: Verdict, now:
   const to = (stage: Stage): ChannelState => withStage(state, message, () => ({ stage }));
   switch (verdict.kind) {
     case 'deliverable': {
-      if (state.retired) return unchanged(to(settled({ kind: 'retired' }, now)));
       const next = to({ name: 'deliverable', push: verdict.push, retryAt: now });
       return unchanged(verdict.pin === undefined ? next : pinned({ ...next, pin: verdict.pin }, now));
     }
     case 'waiting for key':
-      if (state.retired) return unchanged(to(settled({ kind: 'retired' }, now)));
       return unchanged(to({ name: 'waiting for key', until: verdict.until }));
     case 'unreadable':
       return { state: without(state, message), effects: [{ type: 'leave', message, reason: verdict.reason }] };
@@ -226,25 +224,4 @@ function recorded(state: ChannelState, message: MessageRef, now: number): Step {
   return ifStage(state, message, 'settled', ({ stage: { outcome } }) => ({
     stage: { name: 'recorded', outcome, retryAt: now, removing: false },
   }));
-}
-
-function retire(state: ChannelState, now: number): ChannelState {
-  return {
-    ...state,
-    retired: true,
-    pushes: state.pushes.map((push) => {
-      switch (push.stage.name) {
-        case 'deliverable':
-        case 'waiting for key':
-        case 'parked':
-          return { ...push, stage: settled({ kind: 'retired' }, now) };
-        case 'found':
-        case 'opening':
-        case 'delivering':
-        case 'settled':
-        case 'recorded':
-          return push;
-      }
-    }),
-  };
 }

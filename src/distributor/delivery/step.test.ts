@@ -1,0 +1,281 @@
+import { describe, expect, it } from 'vitest';
+import { nextDue } from './schedule.js';
+import {
+  type ChannelState,
+  type DeliveryEvent,
+  type Effect,
+  initialChannelState,
+  type Pin,
+  type Push,
+  type Verdict,
+} from './state.js';
+import { step } from './step.js';
+import { maxRefusals, openAhead, parkedRetryMs, reopenMs, settleRetryMs, unreachableFirstMs } from './timing.js';
+
+const noon = Date.UTC(2026, 10, 2, 12);
+const hour = 3_600_000;
+const at = (uid: number) => ({ uidValidity: '7', uid });
+const pin: Pin = { fingerprint: 'a'.repeat(40), address: 'push@app.example', keydata: new Uint8Array([1]) };
+
+function pushOf(id: string, change: Partial<Push> = {}): Push {
+  const times = { liveUntil: noon + hour, rememberUntil: noon + 2 * hour };
+  return { id, payload: new Uint8Array([1]), urgency: 'normal', topic: undefined, ...times, ...change };
+}
+
+type Happening = DeliveryEvent extends infer Event ? (Event extends unknown ? Omit<Event, 'now'> : never) : never;
+
+/** A channel that notes what it asks for. */
+function channel(known: Partial<ChannelState> = {}) {
+  let state: ChannelState = { ...initialChannelState({ pin, retired: false, keepRejected: false }), ...known };
+  const run = (event: Happening, now = noon): readonly Effect[] => {
+    const next = step(state, { ...event, now });
+    state = next.state;
+    return next.effects;
+  };
+  return {
+    run,
+    /** Finds and opens a push in one go. */
+    open: (uid: number, verdict: Verdict, now = noon) => [
+      ...run({ type: 'found', message: at(uid) }, now),
+      ...run({ type: 'opened', message: at(uid), verdict }, now),
+    ],
+    get state() {
+      return state;
+    },
+    stage: (uid: number) => state.pushes.find(({ message }) => message.uid === uid)?.stage.name,
+  };
+}
+
+const deliverable = (id: string, change: Partial<Push> = {}): Verdict => ({
+  kind: 'deliverable',
+  push: pushOf(id, change),
+  pin: undefined,
+});
+const short = (effects: readonly Effect[]): string[] => effects.map(({ type, message }) => `${type} ${message.uid}`);
+
+describe('the way of a push', () => {
+  it('is opened, delivered, recorded and only then removed', () => {
+    const c = channel();
+    expect(short(c.run({ type: 'found', message: at(1) }))).toEqual(['open 1']);
+    expect(short(c.run({ type: 'opened', message: at(1), verdict: deliverable('x') }))).toEqual(['deliver 1']);
+    const [record, ...others] = c.run({ type: 'accepted', message: at(1) });
+    expect(record).toEqual({
+      type: 'record',
+      message: at(1),
+      outcome: { kind: 'delivered', id: 'x', rememberUntil: noon + 2 * hour },
+      pin,
+    });
+    expect(others).toEqual([]);
+    expect(short(c.run({ type: 'recorded', message: at(1) }))).toEqual(['remove 1']);
+    expect(c.run({ type: 'removed', message: at(1) })).toEqual([]);
+    expect(c.state.pushes).toEqual([]);
+  });
+
+  it('waits for the push before it to be on disk', () => {
+    const c = channel();
+    c.open(1, deliverable('x'));
+    expect(short(c.open(2, deliverable('y')))).toEqual(['open 2']);
+    expect(short(c.run({ type: 'accepted', message: at(1) }))).toEqual(['record 1']);
+    expect(short(c.run({ type: 'recorded', message: at(1) }))).toEqual(['deliver 2', 'remove 1']);
+  });
+
+  it('keeps mailbox order even when a later mail is found first', () => {
+    const c = channel();
+    c.run({ type: 'found', message: at(2) });
+    c.run({ type: 'found', message: at(1) });
+    expect(short(c.run({ type: 'opened', message: at(2), verdict: deliverable('y') }))).toEqual(['open 1']);
+    expect(short(c.run({ type: 'opened', message: at(1), verdict: deliverable('x') }))).toEqual(['deliver 1']);
+  });
+
+  it('opens only so many ahead of the delivery that memory stays bounded', () => {
+    const c = channel();
+    for (let uid = 1; uid <= 50; uid += 1) c.run({ type: 'found', message: at(uid) });
+    let opened = 0;
+    for (let uid = 1; c.stage(uid) === 'opening'; uid += 1) {
+      c.run({ type: 'opened', message: at(uid), verdict: deliverable(`id${uid}`) });
+      opened += 1;
+    }
+    expect(opened).toBe(openAhead);
+  });
+});
+
+describe('a mail that is no push for the app', () => {
+  it('is left alone when it does not decrypt with our key', () => {
+    const c = channel();
+    c.run({ type: 'found', message: at(1) });
+    const effects = c.run({ type: 'opened', message: at(1), verdict: { kind: 'unreadable', reason: 'no' } });
+    expect(effects).toEqual([{ type: 'leave', message: at(1), reason: 'no' }]);
+    expect(c.state.pushes).toEqual([]);
+  });
+
+  it.each([
+    { kind: 'refused', reason: 'It is not signed.' },
+    { kind: 'expired' },
+    { kind: 'duplicate' },
+    { kind: 'retired' },
+  ] as const)('is recorded as $kind and removed, never delivered', (verdict) => {
+    const c = channel();
+    expect(short(c.open(1, verdict))).toEqual(['open 1', 'record 1']);
+    expect(short(c.run({ type: 'recorded', message: at(1) }))).toEqual(['remove 1']);
+  });
+
+  it('stays in the mailbox when the user keeps what is refused', () => {
+    const c = channel({ keepRejected: true });
+    c.open(1, { kind: 'refused', reason: 'no' });
+    expect(short(c.run({ type: 'recorded', message: at(1) }))).toEqual(['leave 1']);
+    c.open(2, { kind: 'expired' });
+    expect(short(c.run({ type: 'recorded', message: at(2) }))).toEqual(['remove 2']);
+  });
+
+  it('is a duplicate when a copy was delivered that is still open', () => {
+    const c = channel();
+    c.open(1, deliverable('x'));
+    c.open(2, deliverable('x'));
+    c.run({ type: 'accepted', message: at(1) });
+    const effects = c.run({ type: 'recorded', message: at(1) });
+    expect(effects.filter(({ type }) => type === 'deliver')).toEqual([]);
+    expect(effects).toContainEqual({ type: 'record', message: at(2), outcome: { kind: 'duplicate' }, pin });
+  });
+
+  it('expires while it waits for its turn', () => {
+    const c = channel();
+    c.open(1, deliverable('x'));
+    c.open(2, deliverable('y', { liveUntil: noon + 1000 }));
+    const effects = c.run({ type: 'time passed' }, noon + 1000);
+    expect(effects).toEqual([{ type: 'record', message: at(2), outcome: { kind: 'expired' }, pin }]);
+  });
+});
+
+describe('a push whose signer is not known yet', () => {
+  const waiting: Verdict = { kind: 'waiting for key', until: noon + hour };
+
+  it('steps aside and is opened again when a key is pinned', () => {
+    const c = channel({ pin: undefined });
+    c.open(1, waiting);
+    expect(c.run({ type: 'found', message: at(2) })).toEqual([{ type: 'open', message: at(2) }]);
+    const verdict: Verdict = { kind: 'deliverable', push: pushOf('y'), pin };
+    // Mailbox order: the earlier one is opened before the later one goes out.
+    expect(short(c.run({ type: 'opened', message: at(2), verdict }))).toEqual(['open 1']);
+    expect(c.state.pin).toEqual(pin);
+    expect(short(c.run({ type: 'opened', message: at(1), verdict: deliverable('x') }))).toEqual(['deliver 1']);
+  });
+
+  it('expires at the end of its TTL', () => {
+    const c = channel({ pin: undefined });
+    c.open(1, waiting);
+    expect(nextDue(c.state, noon)).toBe(noon + hour);
+    expect(short(c.run({ type: 'time passed' }, noon + hour))).toEqual(['record 1']);
+  });
+});
+
+describe('an app that does not take a push', () => {
+  it('gets it again after 1, 2, 4 and 8 s, and from the fifth refusal on it blocks nothing', () => {
+    const c = channel();
+    c.open(1, deliverable('x'));
+    c.open(2, deliverable('y'));
+    let now = noon;
+    for (const pause of [1000, 2000, 4000, 8000]) {
+      expect(c.run({ type: 'refused by app', message: at(1) }, now)).toEqual([]);
+      expect(nextDue(c.state, now)).toBe(now + pause);
+      now += pause;
+      expect(short(c.run({ type: 'time passed' }, now))).toEqual(['deliver 1']);
+    }
+    expect(short(c.run({ type: 'refused by app', message: at(1) }, now))).toEqual(['deliver 2']);
+    expect(c.stage(1)).toBe('parked');
+  });
+
+  it('gets a parked push again after a while, and at once when it appears anew', () => {
+    for (const [event, later] of [
+      [{ type: 'time passed' }, parkedRetryMs],
+      [{ type: 'app appeared' }, 1],
+    ] as const) {
+      const c = channel();
+      c.open(1, deliverable('x'));
+      let now = noon;
+      for (let refusals = 0; refusals < maxRefusals; refusals += 1) {
+        c.run({ type: 'refused by app', message: at(1) }, now);
+        if (refusals + 1 < maxRefusals) now = nextDue(c.state, now) ?? now;
+        c.run({ type: 'time passed' }, now);
+      }
+      expect(short(c.run(event, now + later))).toEqual(['open 1']);
+    }
+  });
+
+  it('holds up only its own channel while it cannot be reached, and gets everything when it appears', () => {
+    const c = channel();
+    c.open(1, deliverable('x'));
+    c.open(2, deliverable('y'));
+    expect(c.run({ type: 'app unreachable', message: at(1) })).toEqual([]);
+    expect(nextDue(c.state, noon)).toBe(noon + unreachableFirstMs);
+    expect(short(c.run({ type: 'app appeared' }, noon + 10))).toEqual(['deliver 1']);
+  });
+});
+
+describe('trouble with mailbox and disk', () => {
+  it('opens again after a failed fetch, later or when the mail is found on a new connection', () => {
+    const c = channel();
+    c.run({ type: 'found', message: at(1) });
+    expect(c.run({ type: 'open failed', message: at(1) })).toEqual([]);
+    expect(nextDue(c.state, noon)).toBe(noon + reopenMs);
+    expect(short(c.run({ type: 'found', message: at(1) }, noon + 1))).toEqual(['open 1']);
+  });
+
+  it('asks again for a record and a removal that failed', () => {
+    const c = channel();
+    c.open(1, deliverable('x'));
+    c.run({ type: 'accepted', message: at(1) });
+    expect(c.run({ type: 'record failed', message: at(1) })).toEqual([]);
+    expect(short(c.run({ type: 'time passed' }, noon + settleRetryMs))).toEqual(['record 1']);
+    c.run({ type: 'recorded', message: at(1) });
+    expect(c.run({ type: 'remove failed', message: at(1) })).toEqual([]);
+    expect(short(c.run({ type: 'found', message: at(1) }, noon + 1))).toEqual(['remove 1']);
+  });
+
+  it('forgets a mail that is gone, but still records what the app has got', () => {
+    const c = channel();
+    c.open(1, deliverable('x'));
+    c.run({ type: 'gone', message: at(1) });
+    expect(short(c.run({ type: 'accepted', message: at(1) }))).toEqual(['record 1']);
+    c.open(2, { kind: 'waiting for key', until: noon + hour });
+    c.run({ type: 'gone', message: at(2) });
+    expect(c.stage(2)).toBeUndefined();
+  });
+
+  it('keeps messages of different UIDVALIDITY apart', () => {
+    const c = channel();
+    c.open(1, deliverable('x'));
+    c.run({ type: 'renumbered' });
+    const renumbered = { uidValidity: '8', uid: 1 };
+    expect(c.run({ type: 'found', message: renumbered })).toEqual([{ type: 'open', message: renumbered }]);
+    expect(c.run({ type: 'accepted', message: at(1) })).toMatchObject([{ type: 'record', message: at(1) }]);
+  });
+
+  it('ignores answers that come too late', () => {
+    const c = channel();
+    c.run({ type: 'found', message: at(1) });
+    const before = c.state;
+    for (const type of [
+      'accepted',
+      'refused by app',
+      'recorded',
+      'removed',
+      'record failed',
+      'remove failed',
+    ] as const) {
+      expect(c.run({ type, message: at(1) })).toEqual([]);
+    }
+    expect(c.state.pushes).toEqual(before.pushes);
+  });
+});
+
+describe('a registration that ends', () => {
+  it('delivers nothing more, but still removes what is its own', () => {
+    const c = channel();
+    c.open(1, deliverable('x'));
+    c.open(2, deliverable('y'));
+    expect(c.run({ type: 'retired' })).toEqual([{ type: 'record', message: at(2), outcome: { kind: 'retired' }, pin }]);
+    expect(short(c.run({ type: 'refused by app', message: at(1) }))).toEqual(['record 1']);
+    c.run({ type: 'found', message: at(3) });
+    expect(short(c.run({ type: 'opened', message: at(3), verdict: deliverable('z') }))).toEqual(['record 3']);
+  });
+});
