@@ -367,7 +367,19 @@ describe('a message', () => {
     expect(await failure(peer.deliver('unknown', 'x', 'x'))).toMatchObject({ code: 'ERR_BUS_CALL' });
   });
 
-  it('without an id or a token', async () => {
+  it('for tokens that nobody registers is refused at once when sixty-four wait', async () => {
+    const peer = await distributor({ versions: [2] });
+    const connector = await app();
+    await connector.register({ token: 'one' });
+    const unknown = Array.from({ length: 65 }, (_, index) => `unknown ${index}`);
+    for (const token of unknown) peer.seen.push({ version: 2, caller: '', service, token, dict: {} });
+    const deliveries = unknown.map((token) => failure(peer.deliver(token, 'x', 'x')));
+    expect(await deliveries.at(-1)).toMatchObject({ errorName: 'org.freedesktop.DBus.Error.LimitsExceeded' });
+    await connector.close();
+    await Promise.all(deliveries);
+  });
+
+  it('without an id is taken, one without a token is refused', async () => {
     const peer = await distributor({ versions: [2] });
     const connector = await app();
     const registration = await connector.register({ token: 'one' });

@@ -12,8 +12,8 @@ const defaultAcceptWithinMs = 25_000;
 const defaultRegisterTimeoutMs = 60_000;
 const unregisterTimeoutMs = 10_000;
 const maxEndpointBytes = 1000;
-/** Tokens that nobody has registered yet: the bus starts an app for a message before the app can say who it is. */
-const maxUnclaimed = 16;
+/** Messages for tokens that are not registered yet: the bus starts an app for one before the app can say who it is. */
+const maxUnclaimed = 64;
 
 /**
  * Connects an app to the session bus, makes it reachable for distributors and takes its bus name, in this order: a distributor
@@ -43,6 +43,7 @@ class BusConnector implements Connector {
   readonly #registrations = new Map<string, ActiveRegistration>();
   readonly #unclaimed = new Map<string, Inbox>();
   readonly #registering = new Map<string, Promise<Registration>>();
+  #unclaimedCalls = 0;
   #isClosed = false;
 
   constructor(bus: Bus, options: ConnectorOptions) {
@@ -145,14 +146,16 @@ class BusConnector implements Connector {
       await registration.inbox.offer(id, data, isAnswerRead ? acceptWithinMs : Number.POSITIVE_INFINITY);
       return;
     }
-    const inbox = this.#unclaimed.get(token) ?? new Inbox();
-    if (!this.#unclaimed.has(token) && this.#unclaimed.size >= maxUnclaimed) {
+    if (this.#unclaimedCalls >= maxUnclaimed) {
       throw new BusError('ERR_MESSAGE_REFUSED', 'Unknown token', { errorName: errorNames.limitsExceeded });
     }
+    const inbox = this.#unclaimed.get(token) ?? new Inbox();
     this.#unclaimed.set(token, inbox);
+    this.#unclaimedCalls += 1;
     try {
       await inbox.offer(id, data, acceptWithinMs);
     } finally {
+      this.#unclaimedCalls -= 1;
       if (inbox.isEmpty && this.#unclaimed.get(token) === inbox) this.#unclaimed.delete(token);
     }
   }

@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createConnection, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -366,6 +367,38 @@ describe('the end of the bus', () => {
     await rm(own, { recursive: true });
   });
 
+  it('is noticed while it leaves unread what was sent', async () => {
+    const own = await mkdtemp(join(tmpdir(), 'mailpush-bus-'));
+    const mortal = await startPrivateBus({ directory: own });
+    const bus = await connect(mortal.address);
+    process.kill(mortal.pid, 'SIGSTOP');
+    const target = { destination: bus.uniqueName, path: '/x', interface: 'org.example.Test1', member: 'Who' };
+    const big = { ...target, signature: 'ay', args: [new Uint8Array(60_000)] };
+    const pending = Array.from({ length: 20 }, () => failure(bus.call(big)));
+    process.kill(mortal.pid, 'SIGKILL');
+    await bus.closed;
+    for (const error of await Promise.all(pending)) expect(error.code).toBe('ERR_BUS_CLOSED');
+    await mortal.stop();
+    await rm(own, { recursive: true });
+  });
+
+  it('is what a bus gets that reads nothing more, and connecting to it ends in time', async () => {
+    const own = await mkdtemp(join(tmpdir(), 'mailpush-bus-'));
+    const hanging = await startPrivateBus({ directory: own });
+    const bus = await connect(hanging.address);
+    process.kill(hanging.pid, 'SIGSTOP');
+    const target = { destination: bus.uniqueName, path: '/x', interface: 'org.example.Test1', member: 'Who' };
+    const big = { ...target, signature: 's', args: ['x'.repeat(1_000_000)] };
+    const pending = Array.from({ length: 12 }, () => failure(bus.call(big)));
+    await bus.closed;
+    for (const error of await Promise.all(pending)) expect(error.code).toBe('ERR_BUS_CLOSED');
+    const late = await failure(connectBus({ address: hanging.address, timeoutMs: 50 }));
+    expect(late).toMatchObject({ code: 'ERR_BUS_TIMEOUT', disposition: 'transient' });
+    process.kill(hanging.pid, 'SIGCONT');
+    await hanging.stop();
+    await rm(own, { recursive: true });
+  });
+
   it('comes by close too, as often as that is called', async () => {
     const { client, call } = await pair();
     const pending = failure(call('Never'));
@@ -379,6 +412,24 @@ describe('connecting', () => {
   it('goes through a list of addresses to the first that answers', async () => {
     const list = `tcp:host=localhost,port=1;unix:path=/nowhere/bus;${daemon.address}`;
     expect((await connect(list)).uniqueName).toMatch(/^:/);
+  });
+
+  it('reaches an abstract socket', async () => {
+    const name = `mailpush-test-${process.pid}`;
+    const relay = createServer((socket) => {
+      const inner = createConnection(join(directory, 'bus'));
+      for (const one of [socket, inner]) one.on('error', () => {});
+      socket.pipe(inner).pipe(socket);
+    });
+    await new Promise<void>((resolve) => {
+      relay.listen(`\0${name}`, resolve);
+    });
+    const bus = await connect(`unix:abstract=${name}`);
+    expect(await bus.listNames()).toContain(bus.uniqueName);
+    await bus.close();
+    await new Promise((resolve) => {
+      relay.close(resolve);
+    });
   });
 
   it('refuses a bus that is not the one with the guid of the address', async () => {
