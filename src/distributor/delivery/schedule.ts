@@ -90,16 +90,6 @@ function end(stage: Stage, retired: boolean, now: number): Stage {
   }
 }
 
-/** Whether this id has gone to the app already, by a copy of the mail that is still open. */
-function isDelivered(pushes: readonly Draft[], id: string): boolean {
-  return pushes.some(
-    ({ stage }) =>
-      (stage.name === 'settled' || stage.name === 'recorded') &&
-      stage.outcome.kind === 'delivered' &&
-      stage.outcome.id === id,
-  );
-}
-
 /** One at a time, in mailbox order; a push that has not been opened yet holds up those behind it. */
 function deliverNext(pushes: Draft[], reachableAt: number, now: number, effects: Effect[]): void {
   for (const push of pushes) {
@@ -114,10 +104,6 @@ function deliverNext(pushes: Draft[], reachableAt: number, now: number, effects:
         if (stage.outcome.kind === 'delivered') return;
         break;
       case 'deliverable':
-        if (isDelivered(pushes, stage.push.id)) {
-          push.stage = settle({ kind: 'duplicate' }, now);
-          break;
-        }
         if (stage.retryAt > now || reachableAt > now) return;
         push.stage = { name: 'delivering', push: stage.push };
         effects.push({ type: 'deliver', message: push.message, push: stage.push });

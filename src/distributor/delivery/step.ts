@@ -28,7 +28,9 @@ export interface Step {
  * | opening         | open failed      | found, again later                                             |
  * | waiting for key | a key is pinned  | found                                                          |
  * | waiting for key | its TTL ends     | settled (expired)                                              |
- * | deliverable     | its turn         | delivering → effect `deliver`; settled if expired or duplicate |
+ * | deliverable     | its turn         | delivering → effect `deliver`                                  |
+ * | deliverable     | a copy recorded  | settled (duplicate)                                            |
+ * | deliverable     | its TTL ends     | settled (expired)                                              |
  * | delivering      | accepted         | settled (delivered) → effect `record`                          |
  * | delivering      | refused by app   | deliverable, again later; the fifth time parked                |
  * | delivering      | app unreachable  | deliverable; the whole channel waits                           |
@@ -220,8 +222,18 @@ function appAppeared(state: ChannelState, now: number): ChannelState {
   };
 }
 
+/** From now on a copy that is opened is seen to be one; those that have been opened already are marked here. */
 function recorded(state: ChannelState, message: MessageRef, now: number): Step {
-  return ifStage(state, message, 'settled', ({ stage: { outcome } }) => ({
+  const id = deliveredId(stageOf(state, message));
+  const isCopy = ({ stage }: OpenPush): boolean => stage.name === 'deliverable' && stage.push.id === id;
+  const marked = state.pushes.map((push) =>
+    isCopy(push) ? { ...push, stage: settled({ kind: 'duplicate' }, now) } : push,
+  );
+  return ifStage({ ...state, pushes: marked }, message, 'settled', ({ stage: { outcome } }) => ({
     stage: { name: 'recorded', outcome, retryAt: now, removing: false },
   }));
+}
+
+function deliveredId(stage: Stage | undefined): string | undefined {
+  return stage?.name === 'settled' && stage.outcome.kind === 'delivered' ? stage.outcome.id : undefined;
 }
