@@ -52,7 +52,7 @@ function whyNot(): string | undefined {
 /** Resolves when the server greets on its IMAP socket; a server that ends first, or says nothing, is an error. */
 async function greeted(path: string, group: ProcessGroup): Promise<void> {
   let ended = false;
-  group.ended.then(() => {
+  void group.ended.then(() => {
     ended = true;
   });
   for (let attempt = 0; attempt < 500 && !ended; attempt += 1) {
