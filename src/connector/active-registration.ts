@@ -29,6 +29,7 @@ export class ActiveRegistration implements Registration {
     return this.#endpoint.current ?? '';
   }
 
+  /** The distributor told a new endpoint. */
   setEndpoint(endpoint: string): void {
     this.#endpoint.set(endpoint);
   }

@@ -3,6 +3,7 @@ import { type Disposition, MailpushError, type MailpushErrorOptions } from '../e
 
 /** Options of a {@link ConnectorError}. */
 export interface ConnectorErrorOptions extends MailpushErrorOptions {
+  /** See {@link ConnectorError.reason}. */
   readonly reason?: string | undefined;
 }
 
