@@ -19,9 +19,11 @@ import { createImapAdmin } from './imap-admin.js';
 import { deliverByLmtp } from './lmtp.js';
 import { type MailServerKind, type TestMailServer, testUser } from './test-mail-server.js';
 
-/** A {@link TestMailServer} that tells which processes it consists of. */
+/** A {@link TestMailServer} that tells what it consists of. */
 export interface DovecotServer extends TestMailServer {
   readonly processGroup: number;
+  /** Where all of its files are. */
+  readonly directory: string;
 }
 
 /** Where the program is: `/usr/sbin` is not on the path of ordinary users. */
@@ -137,6 +139,7 @@ export async function startDovecot(): Promise<DovecotServer> {
       interrupt: relay.interrupt,
       resume: relay.resume,
       processGroup: group.id,
+      directory: directory.path,
       stop,
     };
   } catch (error) {
