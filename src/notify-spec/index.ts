@@ -21,4 +21,4 @@ export { formatMessageId } from './message-id.js';
 export { formatPushHeader, type PushHeader, parsePushHeader } from './push-header.js';
 export { readInner } from './read-inner.js';
 export { type PushMail, readMail } from './read-mail.js';
-export { findChannels, formatRoutingHeader, parseRoutingHeader } from './routing-header.js';
+export { formatRoutingHeader, parseRoutingHeader } from './routing-header.js';

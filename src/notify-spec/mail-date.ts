@@ -15,7 +15,7 @@ export function formatMailDate(date: Date): string {
 
 /**
  * When a mail of `date` may be thrown away unread: `date` plus the TTL, rounded up to midnight UTC, so that the outside
- * of a push tells less about its TTL (RFC 4021 §2.1.50).
+ * of a push tells less about its TTL (the Expires of RFC 2156, registered by RFC 4021).
  *
  * @throws NotifyError `ERR_NOTIFY_MAIL_FIELD_INVALID` as {@link formatMailDate} does.
  */

@@ -1,7 +1,5 @@
 import { formatAttributes, invalid, parseAttributes } from './attributes.js';
 import { isChannel, requireChannel } from './channel.js';
-import { splitHeader } from './header-block.js';
-import { limits } from './limits.js';
 
 /**
  * Reads the value of an outer Email-Notify header, folded or not. It only routes: nothing but `v` and `c` is looked at,
@@ -23,24 +21,6 @@ export function formatRoutingHeader(fields: { readonly channel: string }): strin
     ['v', '1'],
     ['c', requireChannel(fields.channel)],
   ]);
-}
-
-/**
- * The channels that the Email-Notify headers of `header` name, each once; headers of another version or that break the
- * grammar name none. `header` is a header block as IMAP's `BODY[HEADER.FIELDS (EMAIL-NOTIFY)]` answers it, or a whole
- * one; at most its first 32 KiB count. Throws nothing, whatever the bytes.
- */
-export function findChannels(header: Uint8Array): readonly string[] {
-  const channels = new Set<string>();
-  for (const field of splitHeader(header.subarray(0, limits.mailHeaderBytes)).fields) {
-    if (field.name !== 'email-notify') continue;
-    try {
-      channels.add(parseRoutingHeader(field.value).channel);
-    } catch {
-      // A forged or future header is not ours to complain about: the mail stays what it is.
-    }
-  }
-  return [...channels];
 }
 
 /**
