@@ -13,7 +13,7 @@ export interface AutocryptHeader {
 }
 
 /**
- * Reads the value of an `Autocrypt` header (Autocrypt Level 1 §2.1), unfolded or not: `addr` and `keydata` are needed,
+ * Reads the value of an `Autocrypt` header (Autocrypt Level 1, "The Autocrypt Header"), unfolded or not: `addr` and `keydata` are needed,
  * `keydata` comes last, attributes that begin with `_` are skipped, another unknown one makes the header invalid, and
  * so does a size above 10 KiB. Throws `ERR_AUTOCRYPT_INVALID`.
  */
@@ -36,7 +36,7 @@ export function parseAutocrypt(value: string): AutocryptHeader {
 
 /**
  * The one valid header among the `Autocrypt` headers of a mail; undefined if none is valid or more than one is, as
- * Autocrypt Level 1 §2.3 wants it. Invalid ones do not count.
+ * Autocrypt Level 1 ("Updating Autocrypt Peer State") wants it. Invalid ones do not count.
  */
 export function chooseAutocrypt(values: readonly string[]): AutocryptHeader | undefined {
   if (values.length > maxHeaders) return undefined;
@@ -52,7 +52,7 @@ export function chooseAutocrypt(values: readonly string[]): AutocryptHeader | un
 }
 
 /**
- * Writes the value of an `Autocrypt` header on one line (Autocrypt Level 1 §2.1); whoever puts it into a mail folds it.
+ * Writes the value of an `Autocrypt` header on one line (Autocrypt Level 1, "The Autocrypt Header"); whoever puts it into a mail folds it.
  * Throws `ERR_AUTOCRYPT_INVALID` when the address is none or the value would be over 10 KiB.
  */
 export function formatAutocrypt(header: { address: string; keydata: Uint8Array; preferEncrypt?: 'mutual' }): string {

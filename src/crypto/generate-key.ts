@@ -10,7 +10,7 @@ const dayMs = 86_400_000;
 /**
  * Makes a key pair of exactly five packets with the user id `<address>`: a v4 Ed25519 primary key and a Curve25519
  * encryption subkey, in the form every Autocrypt client reads (RFC 9580 §5.5.5.5 EdDSALegacy, §5.5.5.6 ECDH;
- * Autocrypt Level 1 §2.1.1).
+ * Autocrypt Level 1, "OpenPGP Based key data").
  *
  * The key is dated midnight UTC of the day before `now` (ms since 1970), so that a clock that is ahead does not make a
  * key that its reader takes for one from the future. It never expires. Throws `ERR_KEY_ADDRESS_INVALID`.

@@ -7,7 +7,7 @@ import { openpgpConfig } from './openpgp-config.js';
 const maxKeydataBytes = 10_240;
 
 /**
- * Parses one binary OpenPGP certificate, as Autocrypt's `keydata` holds it (Autocrypt Level 1 §2.1.1), at most
+ * Parses one binary OpenPGP certificate, as Autocrypt's `keydata` holds it (Autocrypt Level 1, "OpenPGP Based key data"), at most
  * 10 240 bytes: five packets or more, version 4, RSA of 2048 bits or more, or an elliptic curve. Of more than that only
  * what is used is kept. Throws `ERR_KEY_INVALID` or `ERR_KEY_WEAK`.
  */

@@ -327,6 +327,26 @@ describe('closing', () => {
     await expect.poll(() => smtp.open()).toBe(0);
   });
 
+  it('does not wait for a push that was given up', async () => {
+    const [arrived, never] = [gate(), gate()];
+    const smtp = await fixture().startSmtp({
+      onMail: async () => {
+        arrived.open();
+        await never.opened;
+        return undefined;
+      },
+    });
+    const sender = fixture().senderTo(smtp);
+    const controller = new AbortController();
+    const sending = errorOf(sender.send(fixture().alice.endpoint, 'x', { signal: controller.signal }));
+    await arrived.opened;
+    controller.abort();
+    expect((await sending).code).toBe('ERR_ABORTED');
+    await sender.close();
+    await expect.poll(() => smtp.open()).toBe(0);
+    never.open();
+  });
+
   it('is at once when nothing was sent', async () => {
     await createSender({ smtp: 'smtps://mail.example.org', from, key: fixture().senderKey }).close();
   });

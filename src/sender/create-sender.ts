@@ -36,7 +36,7 @@ export interface Sender {
    * iterable only as fast as it sends.
    */
   readonly sendEach: (messages: Iterable<PushMessage> | AsyncIterable<PushMessage>) => Promise<readonly PushResult[]>;
-  /** Takes no more pushes, waits for those it took, and closes the connections. */
+  /** Takes no more pushes, waits for those it took unless they were aborted, and closes the connections. */
   readonly close: () => Promise<void>;
 }
 
@@ -62,7 +62,8 @@ export function createSender(options: SenderOptions): Sender {
   const queue = new PQueue({ concurrency: connections });
   const findChannelKey = createRecipients();
   const needsHandshake: NeedsHandshake = alwaysHandshake;
-  const accepted = new Set<Promise<unknown>>();
+  const wanted = new Set<Promise<unknown>>();
+  let waiting = 0;
   let closing: Promise<void> | undefined;
 
   // Everything up to the place in the queue happens in the call itself, so that the order of calls is that of mails.
@@ -73,16 +74,15 @@ export function createSender(options: SenderOptions): Sender {
     const { endpoint } = readTarget(target);
     const delivery = readDeliveryOptions(push);
     const body = readPayload(payload, target);
-    if (accepted.size >= maxWaiting) {
+    if (waiting >= maxWaiting) {
       const sentence = 'Too many pushes are waiting; wait for earlier ones before sending more.';
       throw new PushError('ERR_SENDER_BUSY', sentence, { disposition: 'transient' });
     }
     const now = runtime.now();
     const id = randomId(runtime);
     const messageId = formatMessageId(runtime.randomBytes(randomIdBytes), from);
-    const job = async (): Promise<PushReceipt> => {
-      throwIfAborted(signal);
-      const raw = await composePush({
+    const compose = async (): Promise<Uint8Array> =>
+      composePush({
         from,
         endpoint,
         channelKey: await findChannelKey(endpoint),
@@ -94,19 +94,29 @@ export function createSender(options: SenderOptions): Sender {
         payload: body,
         handshake: needsHandshake(endpoint.channel),
       });
-      const attempt = async (): Promise<string> =>
-        queue.add(async () => {
-          throwIfAborted(signal);
-          return transport.deliver({ from, to: endpoint.address, raw });
-        });
+    let mail: Uint8Array | undefined; // made once, when it is its turn
+    const attempt = async (): Promise<string> =>
+      queue.add(async () => {
+        throwIfAborted(signal);
+        mail ??= await compose();
+        return transport.deliver({ from, to: endpoint.address, raw: mail });
+      });
+    const job = async (): Promise<PushReceipt> => {
       const smtpResponse = await retry(attempt, { delaysMs: retryDelaysMs, runtime, signal });
       return { id, messageId, smtpResponse };
     };
+    // A push that was given up keeps its turn until the server has answered, but nobody waits for it.
     const sending = inOrder(endpoint.channel, job);
-    accepted.add(sending);
-    const forget = (): void => void accepted.delete(sending);
-    sending.then(forget, forget);
-    return orAborted(sending, signal);
+    waiting += 1;
+    const ended = (): void => {
+      waiting -= 1;
+    };
+    sending.then(ended, ended);
+    const result = orAborted(sending, signal);
+    wanted.add(result);
+    const settled = (): void => void wanted.delete(result);
+    result.then(settled, settled);
+    return result;
   }
 
   async function send(target: PushTarget, payload: Uint8Array | string, push: PushOptions = {}): Promise<PushReceipt> {
@@ -119,7 +129,7 @@ export function createSender(options: SenderOptions): Sender {
   }
 
   async function finish(): Promise<void> {
-    await Promise.allSettled(accepted);
+    await Promise.allSettled(wanted);
     transport.close();
   }
 

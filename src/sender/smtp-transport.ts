@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { createTransport, type SMTPPoolOptions } from 'nodemailer';
 import { explainSmtpFailure } from './smtp-failure.js';
 import type { SmtpSettings } from './smtp-settings.js';
@@ -16,29 +17,49 @@ export interface EnvelopedMail {
 export interface SmtpTransport {
   /** Hands a mail over; resolves with the server's answer once it has taken it. Rejects with a `PushError`. */
   readonly deliver: (mail: EnvelopedMail) => Promise<string>;
-  /** Closes all connections. */
+  /** Closes all connections; a mail that is on its way is cut off. */
   readonly close: () => void;
 }
 
 /** Makes a pool of at most `connections` connections, opened when they are needed and used again. */
 export function createSmtpTransport(settings: SmtpSettings, connections: number): SmtpTransport {
-  const pool = createTransport(poolOptions(settings, connections));
+  const sockets = new Set<Socket>();
+  const { host, port, connectionTimeoutMs: timeoutMs } = settings;
+  const openSocket = async (): Promise<Socket> => {
+    const socket = await openSmtpSocket({ host, port, timeoutMs });
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+    return socket;
+  };
+  const pool = createTransport(poolOptions(settings, connections, openSocket));
   // Failures of idle connections are of no interest: the next mail opens a new one.
   pool.on('error', () => {});
+  let underway = 0;
   return {
     deliver: async ({ from, to, raw }) => {
+      underway += 1;
       try {
         const { response } = await pool.sendMail({ envelope: { from, to: [to] }, raw: Buffer.from(raw) });
         return response;
       } catch (cause) {
         throw explainSmtpFailure(cause);
+      } finally {
+        underway -= 1;
       }
     },
-    close: () => pool.close(),
+    close: () => {
+      pool.close();
+      // The pool leaves connections open that are in use.
+      if (underway > 0) for (const socket of sockets) socket.destroy();
+    },
   };
 }
 
-function poolOptions(settings: SmtpSettings, connections: number): SMTPPoolOptions & { pool: true } {
+function poolOptions(
+  settings: SmtpSettings,
+  connections: number,
+  openSocket: () => Promise<Socket>,
+): SMTPPoolOptions & { pool: true } {
   const { host, port, security, auth, name, ca, servername, connectionTimeoutMs } = settings;
   return {
     pool: true,
@@ -48,7 +69,7 @@ function poolOptions(settings: SmtpSettings, connections: number): SMTPPoolOptio
     host,
     port,
     getSocket: (_options, callback) => {
-      openSmtpSocket({ host, port, timeoutMs: connectionTimeoutMs }).then(
+      openSocket().then(
         (connection) => callback(null, { connection }),
         (error: Error) => callback(error),
       );
