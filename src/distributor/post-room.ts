@@ -90,6 +90,7 @@ export function createPostRoom(options: PostRoomOptions, known: FolderProgress):
             channel,
             address: current().address,
             pin: state.pin,
+            sender: current().sender ?? undefined,
             retired: state.retired,
             wasDelivered: (id) => delivered.has(channel, id),
             now: runtime.now(),

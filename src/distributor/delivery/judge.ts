@@ -32,6 +32,8 @@ export interface Expected {
   /** The registration's own address, as in its endpoint. */
   readonly address: string;
   readonly pin: Pin | undefined;
+  /** The fingerprint that the app named when it registered; until a key is pinned it alone may be. */
+  readonly sender: string | undefined;
   readonly retired: boolean;
   /** Whether this push id has been delivered on this channel before. */
   readonly wasDelivered: (id: string) => boolean;
@@ -59,13 +61,17 @@ export function judge(mail: OpenedMail, expected: Expected): Verdict {
   const endsAt = (push.timestamp + push.ttlSeconds) * 1000;
   const liveUntil = Math.max(endsAt, push.timestamp * 1000 + minLifeMs) + clockToleranceMs;
 
+  const known = expected.pin?.fingerprint ?? expected.sender;
   if (signature.state === 'unknown-signer') {
-    if (expected.pin !== undefined) return refused(wrongSigner(signature.keyId, expected.pin));
+    // The key id of a version 4 key is the end of its fingerprint (RFC 9580 §5.5.4.2).
+    if (expected.pin !== undefined || known?.endsWith(signature.keyId) === false) {
+      return refused(wrongSigner(signature.keyId, known));
+    }
     return liveUntil <= expected.now ? { kind: 'expired' } : { kind: 'waiting for key', until: liveUntil };
   }
   const { signer } = signature;
-  if (expected.pin !== undefined && expected.pin.fingerprint !== signer.fingerprint) {
-    return refused(wrongSigner(signer.fingerprint, expected.pin));
+  if (known !== undefined && known !== signer.fingerprint) {
+    return refused(wrongSigner(signer.fingerprint, known));
   }
   if (!sameAddress(inside.from, signer.address)) return refused("Its From is not the address of the sender's key.");
   if (push.timestamp * 1000 > expected.now + clockToleranceMs) return refused('It is dated in the future.');
@@ -82,6 +88,6 @@ export function judge(mail: OpenedMail, expected: Expected): Verdict {
   return { kind: 'deliverable', push: opened, pin: expected.pin === undefined ? signer : undefined };
 }
 
-function wrongSigner(signer: string, pin: Pin): string {
-  return `It is signed by ${signer}, pinned is ${pin.fingerprint}.`;
+function wrongSigner(signer: string, known: string | undefined): string {
+  return `It is signed by ${signer}, pinned is ${known}.`;
 }

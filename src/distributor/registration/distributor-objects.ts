@@ -1,5 +1,6 @@
 import {
   type BusInterface,
+  dictKeys,
   failureReasons,
   interfaceNames,
   introspectionXml,
@@ -37,7 +38,14 @@ export function distributor1(registrar: Registrar, log: Log): BusInterface {
         handle: async ({ sender, args }) => {
           const [service, token, description] = args as [string, string, string];
           const result = await answered(log, () =>
-            registrar.register(sender, { protocol: 1, service, token, description, vapid: undefined }),
+            registrar.register(sender, {
+              protocol: 1,
+              service,
+              token,
+              description,
+              vapid: undefined,
+              sender: undefined,
+            }),
           );
           return result.ok
             ? [registrationResults.succeeded, '']
@@ -75,6 +83,7 @@ export function distributor2(registrar: Registrar, log: Log): BusInterface {
               token: text(dict, 'token'),
               description: text(dict, 'description'),
               vapid: text(dict, 'vapid'),
+              sender: text(dict, dictKeys.sender),
             }),
           );
           if (result.ok) return [stringDict({ success: registrationResults.succeeded })];

@@ -75,6 +75,7 @@ export function createRegistrar(options: RegistrarOptions): Registrar {
       channel: formatChannel(runtime.randomBytes(channelBytes)),
       busId: isUniqueName(request.service) ? busId : null,
       vapid: request.vapid ?? null,
+      sender: request.sender ?? null,
       address,
       registeredAt: runtime.now(),
       retiredAt: null,
@@ -102,13 +103,21 @@ export function createRegistrar(options: RegistrarOptions): Registrar {
     if (known !== undefined && known.service !== request.service) {
       return refuse(failureReasons.unauthorized, 'This token belongs to another service.');
     }
+    if (
+      known !== undefined &&
+      request.sender !== undefined &&
+      request.sender !== (known.pin?.fingerprint ?? known.sender)
+    ) {
+      return refuse(failureReasons.unauthorized, 'This token has another sender: unregister it first.');
+    }
     let registration: Registration;
     if (known === undefined) {
       const checked = room(request.service);
       if (!checked.ok) return checked;
       registration = await make(request);
     } else {
-      registration = { ...known, ...request, vapid: request.vapid ?? null };
+      const { protocol, description, vapid } = request;
+      registration = { ...known, protocol, description, vapid: vapid ?? null };
     }
     await save(registration);
     const endpoint = await channels.endpoint(registration);
@@ -123,8 +132,15 @@ export function createRegistrar(options: RegistrarOptions): Registrar {
 
   /** A channel belongs to one address; with another address an app gets another channel. */
   async function move(registration: Registration): Promise<void> {
-    const { protocol, service, token, description, vapid } = registration;
-    const moved = await make({ protocol, service, token, description, vapid: vapid ?? undefined });
+    const { protocol, service, token, description, vapid, sender } = registration;
+    const moved = await make({
+      protocol,
+      service,
+      token,
+      description,
+      vapid: vapid ?? undefined,
+      sender: sender ?? undefined,
+    });
     await retire(registration);
     await save(moved);
     await apps.newEndpoint(moved, await channels.endpoint(moved));

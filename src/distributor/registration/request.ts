@@ -1,4 +1,5 @@
 import { type FailureReason, failureReasons, isBusName, unifiedPushLimits } from '../../dbus/index.js';
+import { isFingerprint } from '../../notify-spec/index.js';
 
 /** What an app asks for, whichever version of the interface it speaks; not checked yet. */
 export interface RegisterRequest {
@@ -7,6 +8,8 @@ export interface RegisterRequest {
   readonly token: string | undefined;
   readonly description: string | undefined;
   readonly vapid: string | undefined;
+  /** Fingerprint of the only app server that may push (`org.mailpush.sender`). */
+  readonly sender: string | undefined;
 }
 
 /** A request within the limits of the specification. */
@@ -16,6 +19,8 @@ export interface CheckedRequest {
   readonly token: string;
   readonly description: string;
   readonly vapid: string | undefined;
+  /** Fingerprint of the only app server that may push (`org.mailpush.sender`). */
+  readonly sender: string | undefined;
 }
 
 /** Why an app is turned down: one of version 2's reasons, and a sentence for version 1, which gives any text. */
@@ -38,6 +43,7 @@ const vapidKey = new RegExp(`^[A-Za-z0-9_-]{${unifiedPushLimits.vapidChars}}$`);
 /** Holds a request against the limits of the UnifiedPush D-Bus specification. Nothing outside them is ever stored. */
 export function checkRequest(request: RegisterRequest): Checked<CheckedRequest> {
   const { protocol, service, token, vapid } = request;
+  const named = request.sender?.toLowerCase();
   const malformed = (explanation: string): Checked<never> => refuse(failureReasons.internalError, explanation);
   if (service === undefined || !isBusName(service)) return malformed('The service is not a valid bus name.');
   if (token === undefined || token === '') return malformed('The token is missing.');
@@ -51,5 +57,8 @@ export function checkRequest(request: RegisterRequest): Checked<CheckedRequest> 
   if (vapid !== undefined && !vapidKey.test(vapid)) {
     return malformed(`The VAPID key is not ${unifiedPushLimits.vapidChars} characters of base64url.`);
   }
-  return { ok: true, value: { protocol, service, token, description, vapid } };
+  if (named !== undefined && !isFingerprint(named)) {
+    return malformed('The fingerprint of the sender is not 40 hexadecimal digits.');
+  }
+  return { ok: true, value: { protocol, service, token, description, vapid, sender: named } };
 }

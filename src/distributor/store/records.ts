@@ -24,6 +24,7 @@ const registrationRecord = v.object({
   registeredAt: v.number(),
   retiredAt: v.nullable(v.number()),
   key: bytes,
+  sender: v.nullable(fingerprint),
   pin: v.nullable(pin),
 });
 
@@ -56,6 +57,8 @@ export interface Registration {
   readonly retiredAt: number | null;
   /** The channel's private key, in binary. */
   readonly key: Uint8Array;
+  /** Fingerprint of the only app server that may push, if the app named one. */
+  readonly sender: string | null;
   readonly pin: Pin | null;
 }
 

@@ -1,0 +1,167 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Connector, createConnector, type PushMessage, type Registration } from '../../src/connector/index.js';
+import { describeEachMailServer } from '../mail-servers/index.js';
+import { fillMailbox, type Letter, snapshot } from './ordinary-mail.js';
+import { createSetting, type Daemon, type Setting } from './setting.js';
+
+const everyByte = new Uint8Array(4096).map((_, index) => index % 256);
+
+describeEachMailServer('the main job', (kind) => {
+  let setting: Setting;
+  let daemon: Daemon;
+  let connector: Connector;
+  let ordinary: Record<string, Letter[]>;
+
+  beforeAll(async () => {
+    setting = await createSetting(await kind.start());
+    await fillMailbox(setting.server);
+    ordinary = await snapshot(setting.server);
+    daemon = await setting.startDaemon();
+    connector = await createConnector({ service: 'org.example.App', busAddress: setting.bus.address });
+  });
+
+  afterAll(async () => {
+    await connector?.close();
+    await setting?.stop();
+  });
+
+  /** Reads one message after another and accepts each at once. */
+  function read(registration: Registration): { next(): Promise<PushMessage> } {
+    const messages = registration.messages()[Symbol.asyncIterator]();
+    return {
+      next: async () => {
+        const result = await messages.next();
+        if (result.done === true) throw new Error('The registration has ended.');
+        result.value.accept();
+        return result.value;
+      },
+    };
+  }
+
+  it('brings payloads of 1 to 4096 bytes with every byte value, in order', async () => {
+    const registration = await connector.register({ token: 'payloads' });
+    const inbox = read(registration);
+    const payloads = [new Uint8Array([0]), everyByte, new Uint8Array([255]), everyByte.slice(0, 256)];
+    for (const payload of payloads) await setting.sender.send(registration.endpoint, payload);
+    for (const payload of payloads) expect(Buffer.from((await inbox.next()).data)).toEqual(Buffer.from(payload));
+  });
+
+  it('carries the push id of the sender as message id', async () => {
+    const registration = await connector.register({ token: 'ids' });
+    const inbox = read(registration);
+    const { id } = await setting.sender.send(registration.endpoint, 'x');
+    expect((await inbox.next()).id).toBe(id);
+  });
+
+  it('brings each of five pushes in a row without the pause of an automatic IDLE', { timeout: 14_000 }, async () => {
+    const registration = await connector.register({ token: 'row' });
+    const inbox = read(registration);
+    for (const text of ['1', '2', '3', '4', '5']) {
+      await setting.sender.send(registration.endpoint, text);
+      expect(Buffer.from((await inbox.next()).data).toString()).toBe(text);
+    }
+  });
+
+  it('gives one token one channel, whoever asks how often', async () => {
+    const [one, two] = await Promise.all([
+      connector.register({ token: 'same' }),
+      connector.register({ token: 'same', description: 'again' }),
+    ]);
+    const third = await connector.register({ token: 'same' });
+    expect(new Set([one.endpoint, two.endpoint, third.endpoint]).size).toBe(1);
+  });
+
+  it('refuses a second app server on the same channel, and still hears the first', async () => {
+    const registration = await connector.register({ token: 'pinned' });
+    const inbox = read(registration);
+    await setting.sender.send(registration.endpoint, 'first');
+    expect(Buffer.from((await inbox.next()).data).toString()).toBe('first');
+    const intruder = await setting.anotherSender('intruder@app.example');
+    await intruder.send(registration.endpoint, 'let me in');
+    expect((await daemon.logged('push.refused')).reason).toMatch(/^It is signed by \w{40}, pinned is \w{40}\.$/);
+    await setting.sender.send(registration.endpoint, 'second');
+    expect(Buffer.from((await inbox.next()).data).toString()).toBe('second');
+  });
+
+  it('leaves a letter that names our channel but does not open, and goes on', async () => {
+    const registration = await connector.register({ token: 'letter' });
+    const inbox = read(registration);
+    const channel = /c%3D([\w-]{27})/.exec(registration.endpoint)?.[1];
+    const letter = `Email-Notify: v=1; c=${channel}\r\nSubject: to you\r\n\r\nA letter of my own.\r\n`;
+    const uid = await setting.server.append('INBOX', Buffer.from(letter), {});
+    await daemon.logged('push.unreadable');
+    await setting.sender.send(registration.endpoint, 'still there');
+    expect(Buffer.from((await inbox.next()).data).toString()).toBe('still there');
+    const kept = (await snapshot(setting.server)).INBOX?.find((message) => message.uid === uid);
+    expect(kept).toMatchObject({ raw: letter, flags: '' });
+    if (kept !== undefined) ordinary.INBOX?.push(kept);
+  });
+
+  it('delivers nothing after the app has unregistered, and clears its late pushes away', async () => {
+    const registration = await connector.register({ token: 'leaving' });
+    const { endpoint } = registration;
+    await registration.unregister();
+    await setting.sender.send(endpoint, 'too late');
+    await daemon.logged('push.retired');
+    await daemon.logged('push.removed');
+  });
+
+  it('keeps what comes while the app is away until it appears again', async () => {
+    const away = await createConnector({ service: 'org.example.Away', busAddress: setting.bus.address });
+    const { endpoint } = await away.register({ token: 'away' });
+    await away.close();
+    await setting.sender.send(endpoint, 'kept');
+    await daemon.logged('push.unreachable');
+    const back = await createConnector({ service: 'org.example.Away', busAddress: setting.bus.address });
+    try {
+      const inbox = read(await back.register({ token: 'away' }));
+      expect(Buffer.from((await inbox.next()).data).toString()).toBe('kept');
+    } finally {
+      await back.close();
+    }
+  });
+
+  it('keeps the endpoint over a restart and brings what came meanwhile, once each', async () => {
+    const registration = await connector.register({ token: 'restart' });
+    const inbox = read(registration);
+    expect(await daemon.stop()).toBe(0);
+    const texts = ['one', 'two', 'three'];
+    for (const text of texts) await setting.sender.send(registration.endpoint, text);
+    daemon = await setting.startDaemon();
+    const got: string[] = [];
+    for (const _ of texts) got.push(Buffer.from((await inbox.next()).data).toString());
+    expect(got).toEqual(texts);
+    expect((await connector.register({ token: 'restart' })).endpoint).toBe(registration.endpoint);
+    for (const _ of texts) await daemon.logged('push.removed');
+  });
+
+  it('survives being killed with pushes under way', async () => {
+    const registration = await connector.register({ token: 'killed' });
+    await Promise.all(['a', 'b', 'c'].map((text) => setting.sender.send(registration.endpoint, text)));
+    await daemon.logged('push.found');
+    await daemon.kill();
+    daemon = await setting.startDaemon();
+    const inbox = read(registration);
+    const got = new Map<string, string>();
+    while (got.size < 3) {
+      const { id, data } = await inbox.next();
+      got.set(id, Buffer.from(data).toString());
+    }
+    expect([...got.values()].sort()).toEqual(['a', 'b', 'c']);
+  });
+
+  describe('afterwards', () => {
+    it('no push mail is left and every ordinary message is as it was', async () => {
+      const registration = await connector.register({ token: 'last' });
+      await setting.sender.send(registration.endpoint, 'last');
+      await read(registration).next();
+      await daemon.stop();
+      daemon = await setting.startDaemon();
+      await expect.poll(() => snapshot(setting.server), { timeout: 10_000 }).toEqual(ordinary);
+    });
+
+    it('there was one IMAP connection at any time', () => {
+      expect(setting.server.connections().mostOpen).toBe(1);
+    });
+  });
+});

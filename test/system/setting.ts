@@ -1,0 +1,103 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type Line, type LineProcess, startLineProcess } from '../../src/demo/line-process.js';
+import { type PrivateBus, startPrivateBus } from '../../src/demo/private-bus.js';
+import { createSender, generateKey, type Sender } from '../../src/sender/index.js';
+import type { TestMailServer } from '../mail-servers/index.js';
+import { makeTemporaryDirectory } from '../tools/temporary-directory.js';
+
+const command = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+
+/** A running daemon. */
+export interface Daemon {
+  readonly pid: number;
+  /** The next log line of this event; see `LineProcess.next`. */
+  logged(event: string): Promise<Line>;
+  /** SIGTERM; resolves with the exit code. */
+  stop(): Promise<number | NodeJS.Signals>;
+  /** SIGKILL; resolves when it is gone. */
+  kill(): Promise<void>;
+}
+
+/** Everything but the app: a mail server, a bus of its own, the packed daemon, and an app server. */
+export interface Setting {
+  readonly server: TestMailServer;
+  readonly bus: PrivateBus;
+  readonly directory: string;
+  readonly serviceDirectory: string;
+  /** The app server `push@app.example`. */
+  readonly sender: Sender;
+  /** Starts the daemon on the same state as before; resolves when it has its name and its mailbox. */
+  startDaemon(): Promise<Daemon>;
+  /** Another app server, with a key of its own. */
+  anotherSender(from: string): Promise<Sender>;
+  stop(): Promise<void>;
+}
+
+const isEvent =
+  (event: string) =>
+  (line: Line): boolean =>
+    line.event === event;
+
+async function writeConfig(directory: string, { imap, address }: TestMailServer, more: string): Promise<string> {
+  const file = join(directory, 'config.toml');
+  const url = `imap://${encodeURIComponent(imap.user)}@${imap.host}:${imap.port}`;
+  await writeFile(join(directory, 'password'), `${imap.password}\n`, { mode: 0o600 });
+  await writeFile(file, `[account]\naddress = "${address}"\nimap = "${url}"\npassword_file = "password"\n${more}`);
+  return file;
+}
+
+/** Sets the stage around a mail server; `more` is added to the section `[account]`. */
+export async function createSetting(server: TestMailServer, more = ''): Promise<Setting> {
+  const directory = await makeTemporaryDirectory();
+  const config = await writeConfig(directory.path, server, more);
+  const serviceDirectory = join(directory.path, 'services');
+  const bus = await startPrivateBus({ directory: join(directory.path, 'bus'), serviceDirectory });
+  const senders: Sender[] = [];
+  const daemons = new Set<LineProcess>();
+
+  async function anotherSender(from: string): Promise<Sender> {
+    const key = await generateKey({ address: from, now: Date.now() });
+    const { host, port } = server.smtp;
+    const sender = createSender({ smtp: `smtp://${host}:${port}`, from, key });
+    senders.push(sender);
+    return sender;
+  }
+
+  async function startDaemon(): Promise<Daemon> {
+    const daemon = startLineProcess({
+      name: 'daemon',
+      args: [command, 'daemon', '--config', config, '--state-dir', join(directory.path, 'state')],
+      environment: { DBUS_SESSION_BUS_ADDRESS: bus.address },
+      from: 'stderr',
+    });
+    daemons.add(daemon);
+    await daemon.next(isEvent('daemon.ready'));
+    await daemon.next(isEvent('imap.connected'));
+    return {
+      pid: daemon.pid,
+      logged: (event) => daemon.next(isEvent(event)),
+      stop: () => daemon.stop(),
+      kill: async () => {
+        daemon.kill('SIGKILL');
+        await daemon.ended;
+      },
+    };
+  }
+
+  return {
+    server,
+    bus,
+    directory: directory.path,
+    serviceDirectory,
+    sender: await anotherSender('push@app.example'),
+    startDaemon,
+    anotherSender,
+    stop: async () => {
+      await Promise.allSettled([...senders.map((sender) => sender.close()), ...[...daemons].map((d) => d.stop())]);
+      await bus.stop();
+      await directory.remove();
+    },
+  };
+}
