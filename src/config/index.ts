@@ -1,6 +1,8 @@
 /** The configuration file: what may stand in it, and what it says. */
+
+export type { GetSecret, Secret } from './credentials.js';
 export { ConfigError, type ConfigErrorCode } from './errors.js';
 export { type ImapLocation, isLoopback } from './imap-url.js';
-export { type Config, loadConfig, type Secret } from './load-config.js';
+export { type Config, loadConfig } from './load-config.js';
 export { defaultConfigFile, defaultStateDirectory } from './paths.js';
 export { configTable, sampleConfig } from './sample.js';

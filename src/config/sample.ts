@@ -24,9 +24,13 @@ function entry(key: ConfigKey): string {
   return [...wrap(key.description), `${mark}${key.key} = ${value}`].join('\n');
 }
 
+const heading = `# The configuration of mailpush, with every key there is. It belongs to $XDG_CONFIG_HOME/mailpush/config.toml, as a rule
+# ~/.config/mailpush/config.toml. What begins with "# " and a key is optional and shows the default or an example.
+`;
+
 /** A commented configuration file with every key in it. */
 export function sampleConfig(): string {
-  return `[account]\n${configKeys().map(entry).join('\n\n')}\n`;
+  return `${heading}\n[account]\n${configKeys().map(entry).join('\n\n')}\n`;
 }
 
 /** The table of keys in docs/configuration.md. */

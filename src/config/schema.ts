@@ -1,8 +1,10 @@
 import * as v from 'valibot';
+import { type ConfigProblem, problemIn } from './problem.js';
 
-const text = v.pipe(v.string(), v.nonEmpty());
+const text = v.pipe(v.string('must be a text in quotes'), v.nonEmpty());
+const flag = v.boolean('must be true or false');
 
-// Every key of the configuration file: defaults, sample file and the table in docs/configuration.md all come from here, and
+// Every key of the section [account]: defaults, sample file and the table in docs/configuration.md all come from here, and
 // the compiler holds it to the type below.
 const accountEntries = {
   address: v.pipe(
@@ -31,12 +33,15 @@ const accountEntries = {
   ),
   token_command: v.pipe(
     v.optional(text),
-    v.description('A shell command that prints an OAuth 2 access token; it is asked at every login.'),
+    v.description('A shell command that prints an OAuth 2 access token; it is run at every login.'),
     v.examples(['oauth-helper alice@example.org']),
   ),
-  folder: v.pipe(v.optional(text, 'INBOX'), v.description('The folder in which pushes arrive.')),
+  folder: v.pipe(
+    v.optional(v.pipe(text, v.regex(/^\P{Cc}+$/u, 'must have no control characters')), 'INBOX'),
+    v.description('The folder in which pushes arrive.'),
+  ),
   insecure: v.pipe(
-    v.optional(v.boolean(), false),
+    v.optional(flag, false),
     v.description('Allow imap:// to other machines: password and mail headers can be read by everybody on the way.'),
   ),
   ca_file: v.pipe(
@@ -45,11 +50,11 @@ const accountEntries = {
     v.examples(['/etc/ssl/private-ca.pem']),
   ),
   keep_rejected: v.pipe(
-    v.optional(v.boolean(), false),
+    v.optional(flag, false),
     v.description('Keep refused pushes in the mailbox instead of removing them.'),
   ),
   apps: v.pipe(
-    v.optional(v.picklist(['allow', 'deny']), 'allow'),
+    v.optional(v.picklist(['allow', 'deny'], 'must be "allow" or "deny"'), 'allow'),
     v.description('Whether apps may register: allow or deny.'),
   ),
   gateway: v.pipe(
@@ -80,10 +85,15 @@ export interface ConfigFile {
     readonly gateway?: string | undefined;
     readonly smtp?: string | undefined;
   };
+  /** Belongs to a command that this version does not have; not looked into. */
+  readonly gateway?: unknown;
 }
 
+const section = (name: string): string => `must be a section: write [${name}] on a line of its own`;
+
 const configSchema: v.GenericSchema<unknown, ConfigFile> = v.strictObject({
-  account: v.strictObject(accountEntries),
+  account: v.strictObject(accountEntries, section('account')),
+  gateway: v.optional(v.looseObject({}, section('gateway'))),
 });
 
 /** One key of the section `[account]`, as documentation tells it. */
@@ -109,24 +119,12 @@ export function configKeys(): ConfigKey[] {
   });
 }
 
-/** One thing that is wrong: the key, as `account.folder`, and what it should be. */
-export interface ConfigProblem {
-  readonly key: string;
-  readonly problem: string;
-}
-
-function problemOf(issue: v.BaseIssue<unknown>): ConfigProblem {
-  const key = v.getDotPath(issue) ?? 'the file';
-  if (issue.expected === 'never') return { key, problem: 'is not known: remove it, or check its spelling' };
-  if (issue.received === 'undefined') return { key, problem: 'is missing: add it' };
-  if (issue.type === 'non_empty') return { key, problem: 'is empty: give it a value, or remove it' };
-  return { key, problem: `must be ${issue.expected ?? 'valid'}, not ${issue.received}` };
-}
-
 /** Reads a parsed TOML document, or names the first thing that is wrong with it. */
 export function readConfigFile(
   document: unknown,
 ): { readonly ok: true; readonly config: ConfigFile } | { readonly ok: false; readonly problem: ConfigProblem } {
   const result = v.safeParse(configSchema, document);
-  return result.success ? { ok: true, config: result.output } : { ok: false, problem: problemOf(result.issues[0]) };
+  return result.success
+    ? { ok: true, config: result.output }
+    : { ok: false, problem: problemIn(result.issues, Object.keys(accountEntries)) };
 }
