@@ -63,10 +63,7 @@ export function judge(mail: OpenedMail, expected: Expected): Verdict {
 
   const known = expected.pin?.fingerprint ?? expected.sender;
   if (signature.state === 'unknown-signer') {
-    // The key id of a version 4 key is the end of its fingerprint (RFC 9580 §5.5.4.2).
-    if (expected.pin !== undefined || known?.endsWith(signature.keyId) === false) {
-      return refused(wrongSigner(signature.keyId, known));
-    }
+    if (expected.pin !== undefined) return refused(wrongSigner(signature.keyId, expected.pin.fingerprint));
     return liveUntil <= expected.now ? { kind: 'expired' } : { kind: 'waiting for key', until: liveUntil };
   }
   const { signer } = signature;
