@@ -14,23 +14,30 @@ function accountOf({ imap, credentials, folder, ca }: Config): Parameters<typeof
   return { ...imap, credentials, folder, ...(ca === undefined ? {} : { ca }) };
 }
 
-/** Runs the distributor until `signal` is aborted; see `runDistributor` for what it rejects with, and `loadConfig`. */
+/**
+ * Runs the distributor until `signal` is aborted, which is its proper end. See `runDistributor` for what it rejects with, and
+ * `loadConfig`; nothing is made or started before the configuration is read.
+ */
 export async function daemon(options: DaemonOptions, signal: AbortSignal): Promise<void> {
   // Everything that is made from here on is the user's alone.
   process.umask(0o077);
   const config = await loadConfig(options.config ?? defaultConfigFile());
-  const log = createLog(options.verbose);
+  const log = createLog({ verbose: options.verbose, unsaid: [config.address, config.imap.user] });
   for (const key of config.unused) log.warn({ event: 'config.unused', key }, 'This key is not used by this version.');
-  await runDistributor(
-    {
-      account: accountOf(config),
-      address: config.address,
-      stateDirectory: options.stateDir ?? defaultStateDirectory(),
-      policy: config.apps,
-      keepRejected: config.keepRejected,
-      runtime: createRuntime(log),
-    },
-    signal,
-  );
+  try {
+    await runDistributor(
+      {
+        account: accountOf(config),
+        address: config.address,
+        stateDirectory: options.stateDir ?? defaultStateDirectory(),
+        policy: config.apps,
+        keepRejected: config.keepRejected,
+        runtime: createRuntime(log),
+      },
+      signal,
+    );
+  } catch (error) {
+    if (!signal.aborted || error !== signal.reason) throw error;
+  }
   log.info({ event: 'daemon.ended' }, 'The distributor has ended.');
 }

@@ -19,9 +19,13 @@ const byCode: Readonly<Record<string, number>> = {
   ERR_OPTION_INVALID: exitCodes.usage,
   ERR_PAYLOAD_EMPTY: exitCodes.usage,
   ERR_PAYLOAD_TOO_LARGE: exitCodes.usage,
+  ERR_KEY_INVALID: exitCodes.usage,
+  ERR_KEY_LOCKED: exitCodes.usage,
   ERR_IMAP_LOGIN: exitCodes.loginRefused,
   ERR_SMTP_LOGIN: exitCodes.loginRefused,
   ERR_ENDPOINT_GONE: exitCodes.unavailable,
+  ERR_STORE_IN_USE: exitCodes.unavailable,
+  ERR_DBUS_DAEMON_MISSING: exitCodes.unavailable,
   ERR_DEMO_PACKAGES: exitCodes.unavailable,
 };
 

@@ -1,26 +1,43 @@
 import { MailpushError } from '../errors.js';
+import { printable } from './printable.js';
 
-/** Only a terminal's own text: a server's words may hold anything. */
-const printable = (text: string): string => text.replace(/[^\P{C}]+/gu, ' ').trim();
+const maxCauses = 10;
 
 function wordsOf(error: unknown): string {
   const words = (error as { smtpResponse?: unknown } | null)?.smtpResponse;
   return typeof words === 'string' && words !== '' ? ` The server said: ${words}` : '';
 }
 
-/** One line that says what is wrong and what to do; with `verbose` a line for each cause underneath. */
-export function explain(error: unknown, verbose: boolean): string {
-  if (!(error instanceof MailpushError)) {
-    const message = error instanceof Error ? (verbose ? (error.stack ?? error.message) : error.message) : String(error);
-    return `mailpush: ${message}${verbose ? '' : ' (--verbose tells more)'}`;
-  }
-  const lines = [`mailpush: ${printable(error.message + wordsOf(error))}`];
-  if (!verbose) return lines.join('');
-  lines[0] += ` [${error.code}]`;
-  const seen = new Set<unknown>();
-  for (let cause = error.cause; cause instanceof Error && !seen.has(cause); cause = cause.cause) {
+/** The causes underneath, one a line; those that came together in an AggregateError (several addresses of a host) too. */
+function causesOf(error: unknown): string[] {
+  const lines: string[] = [];
+  const seen = new Set<unknown>([error]);
+  const add = (cause: unknown): void => {
+    if (!(cause instanceof Error) || seen.has(cause) || seen.size > maxCauses) return;
     seen.add(cause);
-    lines.push(`  because: ${printable(`${cause.name}: ${cause.message}`)}`);
+    const code = (cause as { code?: unknown }).code;
+    const facts = typeof code === 'string' && !cause.message.includes(code) ? ` (${code})` : '';
+    lines.push(`  because: ${printable(`${cause.name}: ${cause.message}${facts}`)}`);
+    if (cause instanceof AggregateError) cause.errors.forEach(add);
+    add(cause.cause);
+  };
+  if (error instanceof Error) add(error.cause);
+  return lines;
+}
+
+/**
+ * One line that says what is wrong and what to do; with `verbose` the error's code and a line for each cause underneath. An
+ * error that is not ours has no remedy in it, so with `verbose` it comes with its stack.
+ */
+export function explain(error: unknown, verbose: boolean): string {
+  if (error instanceof MailpushError) {
+    const line = `mailpush: ${printable(error.message + wordsOf(error))}`;
+    return verbose ? [`${line} [${error.code}]`, ...causesOf(error)].join('\n') : line;
   }
-  return lines.join('\n');
+  const message = error instanceof Error ? error.message : String(error);
+  if (!verbose) return `mailpush: ${printable(message)} (--verbose tells more)`;
+  const stack = error instanceof Error ? (error.stack ?? '').split('\n').slice(1) : [];
+  return [`mailpush: ${printable(message)}`, ...stack.map((line) => `  ${printable(line)}`), ...causesOf(error)].join(
+    '\n',
+  );
 }

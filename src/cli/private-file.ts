@@ -1,4 +1,4 @@
-import { mkdir, open } from 'node:fs/promises';
+import { mkdir, open, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { MailpushError } from '../errors.js';
 
@@ -15,6 +15,10 @@ export async function writePrivateFile(path: string, content: string): Promise<v
     try {
       await file.writeFile(content);
       await file.sync();
+    } catch (cause) {
+      // Half a key would be in the way of the next try.
+      await rm(path, { force: true });
+      throw cause;
     } finally {
       await file.close();
     }

@@ -34,6 +34,7 @@ export interface LineProcess {
 
 const graceMs = 3000;
 const maxWords = 20;
+const maxWordChars = 1000;
 const maxUnread = 10_000;
 
 interface Waiting {
@@ -64,11 +65,15 @@ export function startLineProcess({ name, args, environment, from }: LineProcessO
   let waiting: Waiting[] = [];
   let isOver = false;
 
+  function keepWords(text: string): void {
+    words.push(text.slice(0, maxWordChars));
+    if (words.length > maxWords) words.shift();
+  }
+
   function take(text: string): void {
     const line = parseLine(text);
     if (line === undefined) {
-      words.push(text);
-      if (words.length > maxWords) words.shift();
+      keepWords(text);
       return;
     }
     const taker = waiting.find(({ fits }) => fits(line));
@@ -84,7 +89,7 @@ export function startLineProcess({ name, args, environment, from }: LineProcessO
   for (const stream of ['stdout', 'stderr'] as const) {
     createInterface({ input: child[stream] }).on('line', (text) => {
       if (stream === from) take(text);
-      else words.push(text);
+      else keepWords(text);
     });
   }
   const endedError = (): MailpushError =>
