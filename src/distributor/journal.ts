@@ -9,7 +9,10 @@ export function journal(log: Log, channel: string, event: Happening, state: Chan
   const facts = { channel: shortChannel(channel), ...('message' in event ? { uid: event.message.uid } : {}) };
   switch (event.type) {
     case 'found':
-      return log.info({ event: 'push.found', ...facts }, 'A push mail was found.');
+      return log.info(
+        { event: 'push.found', ...facts, uid: event.messages[0]?.uid, count: event.messages.length },
+        'Push mail was found.',
+      );
     case 'opened':
       return opened(log, facts, event.verdict, state);
     case 'open failed':

@@ -1,5 +1,5 @@
 import PQueue from 'p-queue';
-import type { Mailbox, MailboxEvent, MessageRef } from '../imap/index.js';
+import type { Found, Mailbox, MailboxEvent, MessageRef } from '../imap/index.js';
 import { limits } from '../notify-spec/index.js';
 import type { Runtime } from '../runtime.js';
 import type { Apps } from './apps/index.js';
@@ -39,6 +39,16 @@ export interface PostRoom {
 
 /** Deliveries under way at once; an app that hangs holds one for 30 s, and each channel has one at most. */
 const parallelDeliveries = 64;
+
+function groupByChannel(found: readonly Found[]): ReadonlyMap<string, readonly number[]> {
+  const groups = new Map<string, number[]>();
+  for (const { uid, channel } of found) {
+    const uids = groups.get(channel) ?? [];
+    groups.set(channel, uids);
+    uids.push(uid);
+  }
+  return groups;
+}
 
 /** Makes the post room with a courier for every registration there is. */
 export function createPostRoom(options: PostRoomOptions, known: FolderProgress): PostRoom {
@@ -124,8 +134,9 @@ export function createPostRoom(options: PostRoomOptions, known: FolderProgress):
     for (const { uid, channel } of goneFrom) {
       if (channel !== undefined) couriers.get(channel)?.dispatch({ type: 'gone', message: { uidValidity, uid } });
     }
-    for (const { uid, channel } of ours) {
-      couriers.get(channel)?.dispatch({ type: 'found', message: { uidValidity, uid } });
+    for (const [channel, uids] of groupByChannel(ours)) {
+      const messages = uids.map((uid) => ({ uidValidity, uid }));
+      couriers.get(channel)?.dispatch({ type: 'found', messages });
     }
   }
 

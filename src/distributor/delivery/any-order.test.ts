@@ -119,7 +119,7 @@ class World {
 
   look(): void {
     for (const uid of this.mailbox.keys()) {
-      if (!this.left.has(uid)) this.run({ type: 'found', message: { uidValidity: '1', uid } });
+      if (!this.left.has(uid)) this.run({ type: 'found', messages: [{ uidValidity: '1', uid }] });
     }
   }
 
@@ -172,7 +172,7 @@ function play(world: World, happenings: readonly (typeof happening extends fc.Ar
         world.lastUid += 1;
         // The first is a push, so that its copies have something to be copies of.
         world.mailbox.set(world.lastUid, world.lastUid === 1 ? 'push' : one.kind);
-        world.run({ type: 'found', message: { uidValidity: '1', uid: world.lastUid } });
+        world.run({ type: 'found', messages: [{ uidValidity: '1', uid: world.lastUid }] });
         break;
       case 'answer':
         world.answer(one.index, one.well);

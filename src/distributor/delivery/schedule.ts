@@ -6,8 +6,8 @@ import { openAhead } from './timing.js';
 export function schedule(before: ChannelState, now: number): { state: ChannelState; effects: Effect[] } {
   const effects: Effect[] = [];
   const pushes: Draft[] = before.pushes.map((push) => ({ ...push, stage: end(push.stage, before.retired, now) }));
-  deliverNext(pushes, before.unreachable?.retryAt ?? 0, now, effects);
-  openNext(pushes, now, effects);
+  deliverNext(pushes, before.backlog, before.unreachable?.retryAt ?? 0, now, effects);
+  const backlog = openNext(pushes, before.backlog, now, effects);
   for (const push of pushes) {
     const { stage } = push;
     if (stage.name === 'settled' && !stage.recording && stage.retryAt <= now) {
@@ -23,7 +23,7 @@ export function schedule(before: ChannelState, now: number): { state: ChannelSta
       effects.push({ type: 'remove', message: push.message });
     }
   }
-  return { state: { ...before, pushes: kept }, effects };
+  return { state: { ...before, backlog, pushes: kept }, effects };
 }
 
 /**
@@ -91,9 +91,16 @@ function end(stage: Stage, retired: boolean, now: number): Stage {
 }
 
 /** One at a time, in mailbox order; a push that has not been opened yet holds up those behind it. */
-function deliverNext(pushes: Draft[], reachableAt: number, now: number, effects: Effect[]): void {
+function deliverNext(
+  pushes: readonly Draft[],
+  [oldestUnopened]: readonly MessageRef[],
+  reachableAt: number,
+  now: number,
+  effects: Effect[],
+): void {
   for (const push of pushes) {
     const { stage } = push;
+    if (oldestUnopened !== undefined && oldestUnopened.uid < push.message.uid) return;
     switch (stage.name) {
       case 'delivering':
       case 'found':
@@ -116,12 +123,27 @@ function deliverNext(pushes: Draft[], reachableAt: number, now: number, effects:
   }
 }
 
-/** Opens one at a time, in mailbox order, and only so many ahead that memory stays bounded. */
-function openNext(pushes: Draft[], now: number, effects: Effect[]): void {
+/** Opens one at a time, in mailbox order, and only so many ahead that memory stays bounded. Gives what is left to open. */
+function openNext(
+  pushes: Draft[],
+  backlog: readonly MessageRef[],
+  now: number,
+  effects: Effect[],
+): readonly MessageRef[] {
   const inMemory = pushes.filter(({ stage }) => stage.name === 'deliverable' || stage.name === 'delivering').length;
-  if (inMemory >= openAhead || pushes.some(({ stage }) => stage.name === 'opening')) return;
-  const next = pushes.find(({ stage }) => stage.name === 'found');
-  if (next?.stage.name !== 'found' || next.stage.retryAt > now) return;
-  next.stage = { name: 'opening' };
-  effects.push({ type: 'open', message: next.message });
+  if (inMemory >= openAhead || pushes.some(({ stage }) => stage.name === 'opening')) return backlog;
+  const oldest = backlog[0];
+  const again = pushes.find(({ stage }) => stage.name === 'found');
+  if (again !== undefined && (oldest === undefined || again.message.uid < oldest.uid)) {
+    if (again.stage.name === 'found' && again.stage.retryAt <= now) {
+      again.stage = { name: 'opening' };
+      effects.push({ type: 'open', message: again.message });
+    }
+    return backlog;
+  }
+  if (oldest === undefined) return backlog;
+  effects.push({ type: 'open', message: oldest });
+  const after = pushes.findIndex(({ message }) => message.uid > oldest.uid);
+  pushes.splice(after < 0 ? pushes.length : after, 0, { message: oldest, refusals: 0, stage: { name: 'opening' } });
+  return backlog.slice(1);
 }

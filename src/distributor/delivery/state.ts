@@ -58,7 +58,7 @@ export type Stage =
   /** On disk; only the mail is left to be removed. */
   | { readonly name: 'recorded'; readonly outcome: Outcome; readonly retryAt: number; readonly removing: boolean };
 
-/** One push mail of ours that is in the mailbox. */
+/** One push mail of ours that is in the mailbox and has had its turn to be opened. */
 export interface OpenPush {
   readonly message: MessageRef;
   /** How often the app refused it. */
@@ -75,18 +75,20 @@ export interface ChannelState {
   readonly keepRejected: boolean;
   /** Tries in a row that did not reach the app, and when the next one is due. */
   readonly unreachable: { readonly attempts: number; readonly retryAt: number } | undefined;
-  /** In mailbox order. */
+  /** Mails that were found and have not had their turn yet, in mailbox order: there may be a hundred thousand of them. */
+  readonly backlog: readonly MessageRef[];
+  /** Those that have had it, in mailbox order. */
   readonly pushes: readonly OpenPush[];
 }
 
 /** A channel nothing has come for yet. */
 export function initialChannelState(known: Pick<ChannelState, 'pin' | 'retired' | 'keepRejected'>): ChannelState {
-  return { ...known, unreachable: undefined, pushes: [] };
+  return { ...known, unreachable: undefined, backlog: [], pushes: [] };
 }
 
 /** What can happen to a channel. `now` is in ms since 1970. */
 export type DeliveryEvent = { readonly now: number } & (
-  | { readonly type: 'found'; readonly message: MessageRef }
+  | { readonly type: 'found'; readonly messages: readonly MessageRef[] }
   | { readonly type: 'gone'; readonly message: MessageRef }
   /** The server numbers its messages anew: whatever is open will be found again under another UID. */
   | { readonly type: 'renumbered' }

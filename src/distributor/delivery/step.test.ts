@@ -36,7 +36,7 @@ function channel(known: Partial<ChannelState> = {}) {
     run,
     /** Finds and opens a push in one go. */
     open: (uid: number, verdict: Verdict, now = noon) => [
-      ...run({ type: 'found', message: at(uid) }, now),
+      ...run({ type: 'found', messages: [at(uid)] }, now),
       ...run({ type: 'opened', message: at(uid), verdict }, now),
     ],
     get state() {
@@ -56,7 +56,7 @@ const short = (effects: readonly Effect[]): string[] => effects.map(({ type, mes
 describe('the way of a push', () => {
   it('is opened, delivered, recorded and only then removed', () => {
     const c = channel();
-    expect(short(c.run({ type: 'found', message: at(1) }))).toEqual(['open 1']);
+    expect(short(c.run({ type: 'found', messages: [at(1)] }))).toEqual(['open 1']);
     expect(short(c.run({ type: 'opened', message: at(1), verdict: deliverable('x') }))).toEqual(['deliver 1']);
     const [record, ...others] = c.run({ type: 'accepted', message: at(1) });
     expect(record).toEqual({
@@ -81,15 +81,15 @@ describe('the way of a push', () => {
 
   it('keeps mailbox order even when a later mail is found first', () => {
     const c = channel();
-    c.run({ type: 'found', message: at(2) });
-    c.run({ type: 'found', message: at(1) });
+    c.run({ type: 'found', messages: [at(2)] });
+    c.run({ type: 'found', messages: [at(1)] });
     expect(short(c.run({ type: 'opened', message: at(2), verdict: deliverable('y') }))).toEqual(['open 1']);
     expect(short(c.run({ type: 'opened', message: at(1), verdict: deliverable('x') }))).toEqual(['deliver 1']);
   });
 
   it('opens only so many ahead of the delivery that memory stays bounded', () => {
     const c = channel();
-    for (let uid = 1; uid <= 50; uid += 1) c.run({ type: 'found', message: at(uid) });
+    for (let uid = 1; uid <= 50; uid += 1) c.run({ type: 'found', messages: [at(uid)] });
     let opened = 0;
     for (let uid = 1; c.stage(uid) === 'opening'; uid += 1) {
       c.run({ type: 'opened', message: at(uid), verdict: deliverable(`id${uid}`) });
@@ -102,7 +102,7 @@ describe('the way of a push', () => {
 describe('a mail that is no push for the app', () => {
   it('is left alone when it does not decrypt with our key', () => {
     const c = channel();
-    c.run({ type: 'found', message: at(1) });
+    c.run({ type: 'found', messages: [at(1)] });
     const effects = c.run({ type: 'opened', message: at(1), verdict: { kind: 'unreadable', reason: 'no' } });
     expect(effects).toEqual([{ type: 'leave', message: at(1), reason: 'no' }]);
     expect(c.state.pushes).toEqual([]);
@@ -152,7 +152,7 @@ describe('a push whose signer is not known yet', () => {
   it('steps aside and is opened again when a key is pinned', () => {
     const c = channel({ pin: undefined });
     c.open(1, waiting);
-    expect(c.run({ type: 'found', message: at(2) })).toEqual([{ type: 'open', message: at(2) }]);
+    expect(c.run({ type: 'found', messages: [at(2)] })).toEqual([{ type: 'open', message: at(2) }]);
     const verdict: Verdict = { kind: 'deliverable', push: pushOf('y'), pin };
     // Mailbox order: the earlier one is opened before the later one goes out.
     expect(short(c.run({ type: 'opened', message: at(2), verdict }))).toEqual(['open 1']);
@@ -214,10 +214,10 @@ describe('an app that does not take a push', () => {
 describe('trouble with mailbox and disk', () => {
   it('opens again after a failed fetch, later or when the mail is found on a new connection', () => {
     const c = channel();
-    c.run({ type: 'found', message: at(1) });
+    c.run({ type: 'found', messages: [at(1)] });
     expect(c.run({ type: 'open failed', message: at(1) })).toEqual([]);
     expect(nextDue(c.state, noon)).toBe(noon + reopenMs);
-    expect(short(c.run({ type: 'found', message: at(1) }, noon + 1))).toEqual(['open 1']);
+    expect(short(c.run({ type: 'found', messages: [at(1)] }, noon + 1))).toEqual(['open 1']);
   });
 
   it('asks again for a record and a removal that failed', () => {
@@ -228,7 +228,7 @@ describe('trouble with mailbox and disk', () => {
     expect(short(c.run({ type: 'time passed' }, noon + settleRetryMs))).toEqual(['record 1']);
     c.run({ type: 'recorded', message: at(1) });
     expect(c.run({ type: 'remove failed', message: at(1) })).toEqual([]);
-    expect(short(c.run({ type: 'found', message: at(1) }, noon + 1))).toEqual(['remove 1']);
+    expect(short(c.run({ type: 'found', messages: [at(1)] }, noon + 1))).toEqual(['remove 1']);
   });
 
   it('forgets a mail that is gone, but still records what the app has got', () => {
@@ -246,13 +246,13 @@ describe('trouble with mailbox and disk', () => {
     c.open(1, deliverable('x'));
     c.run({ type: 'renumbered' });
     const renumbered = { uidValidity: '8', uid: 1 };
-    expect(c.run({ type: 'found', message: renumbered })).toEqual([{ type: 'open', message: renumbered }]);
+    expect(c.run({ type: 'found', messages: [renumbered] })).toEqual([{ type: 'open', message: renumbered }]);
     expect(c.run({ type: 'accepted', message: at(1) })).toMatchObject([{ type: 'record', message: at(1) }]);
   });
 
   it('ignores answers that come too late', () => {
     const c = channel();
-    c.run({ type: 'found', message: at(1) });
+    c.run({ type: 'found', messages: [at(1)] });
     const before = c.state;
     for (const type of [
       'accepted',
@@ -275,7 +275,7 @@ describe('a registration that ends', () => {
     c.open(2, deliverable('y'));
     expect(c.run({ type: 'retired' })).toEqual([{ type: 'record', message: at(2), outcome: { kind: 'retired' }, pin }]);
     expect(short(c.run({ type: 'refused by app', message: at(1) }))).toEqual(['record 1']);
-    c.run({ type: 'found', message: at(3) });
+    c.run({ type: 'found', messages: [at(3)] });
     expect(short(c.run({ type: 'opened', message: at(3), verdict: deliverable('z') }))).toEqual(['record 3']);
   });
 });

@@ -22,8 +22,8 @@ export interface Step {
  *
  * | stage           | event            | next stage                                                     |
  * |-----------------|------------------|----------------------------------------------------------------|
- * | —               | found            | found                                                          |
- * | found           | its turn         | opening → effect `open`                                        |
+ * | —               | found            | in the backlog                                                 |
+ * | backlog, found  | its turn         | opening → effect `open`                                        |
  * | opening         | opened           | deliverable, waiting for key, settled; unreadable → left       |
  * | opening         | open failed      | found, again later                                             |
  * | waiting for key | a key is pinned  | found                                                          |
@@ -84,11 +84,11 @@ const settled = (outcome: Outcome, now: number): Stage => ({
 function move(state: ChannelState, event: DeliveryEvent): Step {
   switch (event.type) {
     case 'found':
-      return unchanged(found(state, event.message, event.now));
+      return unchanged(found(state, event.messages, event.now));
     case 'gone':
       return unchanged(gone(state, event.message));
     case 'renumbered':
-      return unchanged(state.pushes.reduce((before, push) => gone(before, push.message), state));
+      return unchanged({ ...state, backlog: [], pushes: state.pushes.filter(isOwed) });
     case 'opened':
       return stageOf(state, event.message)?.name === 'opening'
         ? opened(state, event.message, event.verdict, event.now)
@@ -137,21 +137,37 @@ function ifStage<Name extends Stage['name']>(
   return unchanged(withStage(state, message, (push) => (fits(push) ? change(push) : {})));
 }
 
-function found(state: ChannelState, message: MessageRef, now: number): ChannelState {
-  if (stageOf(state, message) === undefined) {
-    const push: OpenPush = { message, refusals: 0, stage: { name: 'found', retryAt: now } };
-    return { ...state, pushes: [...state.pushes, push].sort((a, b) => a.message.uid - b.message.uid) };
-  }
-  return withStage(state, message, ({ stage }) =>
-    stage.name === 'found' || stage.name === 'recorded' ? { stage: { ...stage, retryAt: now } } : {},
-  );
+const byUid = (a: MessageRef, b: MessageRef): number => a.uid - b.uid;
+
+function found(state: ChannelState, messages: readonly MessageRef[], now: number): ChannelState {
+  const isAmong = (push: OpenPush): boolean => messages.some((message) => sameMessage(push.message, message));
+  const waiting = new Set(state.backlog.map(({ uid }) => uid));
+  const known = state.pushes.filter(isAmong);
+  const isKnown = (message: MessageRef): boolean => known.some((push) => sameMessage(push.message, message));
+  const fresh = messages.filter((message) => !waiting.has(message.uid) && !isKnown(message));
+  return {
+    ...state,
+    backlog: fresh.length === 0 ? state.backlog : [...state.backlog, ...fresh].sort(byUid),
+    pushes: state.pushes.map((push) => (known.includes(push) ? again(push, now) : push)),
+  };
 }
 
-/** The mail has left the mailbox by another's hand. What the app has got is still written down. */
+/** Found once more: the connection is new. */
+function again(push: OpenPush, now: number): OpenPush {
+  const { stage } = push;
+  return stage.name === 'found' || stage.name === 'recorded' ? { ...push, stage: { ...stage, retryAt: now } } : push;
+}
+
+/** What the app has, or is just being given, is still to be written down when its mail is gone. */
+const isOwed = ({ stage }: OpenPush): boolean => stage.name === 'settled' || stage.name === 'delivering';
+
+/** The mail has left the mailbox by another's hand. */
 function gone(state: ChannelState, message: MessageRef): ChannelState {
-  const stage = stageOf(state, message);
-  const stillOwed = stage?.name === 'settled' || stage?.name === 'delivering';
-  return stillOwed ? state : without(state, message);
+  return {
+    ...state,
+    backlog: state.backlog.filter((other) => !sameMessage(other, message)),
+    pushes: state.pushes.filter((push) => isOwed(push) || !sameMessage(push.message, message)),
+  };
 }
 
 function opened(state: ChannelState, message: MessageRef, verdict: Verdict, now: number): Step {
