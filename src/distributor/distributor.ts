@@ -5,9 +5,9 @@ import { limits } from '../notify-spec/index.js';
 import type { Runtime } from '../runtime.js';
 import { createApps } from './apps/index.js';
 import { createChannels } from './channels.js';
-import { fromRecord } from './folder-progress.js';
+import { createFolderProgress } from './folder-progress.js';
 import { shortChannel } from './journal.js';
-import { createPostRoom, type PostRoom } from './post-room.js';
+import { createPostRoom } from './post-room.js';
 import { createRegistrar, distributor1, distributor2 } from './registration/index.js';
 import { createDeliveredIds, openStore, type Store } from './store/index.js';
 
@@ -75,17 +75,17 @@ async function serve(options: DistributorOptions, store: Store, bus: Bus, signal
   const apps = createApps(bus);
   const channels = createChannels(await store.registrations());
   const delivered = createDeliveredIds(await store.deliveredIds());
+  const { folder } = account;
+  const progress = createFolderProgress(store, runtime.log, folder, await store.folder(folder));
   const mailbox = createMailbox({
     account,
     times: { ...defaultTimes, ...options.times },
     runtime,
-    progress: () => room.progress().progress,
-    openUids: () => [...room.progress().open.keys()],
+    progress: () => progress.progress,
+    openUids: () => progress.openUids(),
   });
-  const room: PostRoom = createPostRoom(
-    { mailbox, folder: account.folder, keepRejected: options.keepRejected, channels, delivered, store, apps, runtime },
-    fromRecord(await store.folder(account.folder)),
-  );
+  const { keepRejected } = options;
+  const room = createPostRoom({ mailbox, progress, keepRejected, channels, delivered, store, apps, runtime });
   const registrar = createRegistrar({
     bus,
     busId: await busIdOf(bus),

@@ -1,40 +1,62 @@
 import type { Found, MessageRef, Progress } from '../imap/index.js';
-import type { FolderRecord } from './store/index.js';
+import type { Log } from '../runtime.js';
+import type { FolderRecord, Store } from './store/index.js';
 
-/** How far the folder has been looked through, and which push mails in it are still open. */
+/** How far a folder has been looked through, and which push mails in it are still open; in memory and on disk. */
 export interface FolderProgress {
   readonly progress: Progress | undefined;
-  /** UID to channel. */
-  readonly open: ReadonlyMap<number, string>;
+  openUids(): readonly number[];
+  /** The channel that an open message is for. */
+  channelOf(uid: number): string | undefined;
+  /** After a look: what was found is open, what is gone is not. Resolves when it is on disk, or cannot be. */
+  looked(look: {
+    readonly found: readonly Found[];
+    readonly gone: readonly number[];
+    readonly progress: Progress;
+  }): Promise<void>;
+  /** A message was removed, or is of no interest any more. */
+  letGo(message: MessageRef): void;
 }
 
-/** What the store knows, as it was left. */
-export function fromRecord(record: FolderRecord | undefined): FolderProgress {
-  if (record === undefined) return { progress: undefined, open: new Map() };
-  const { uidValidity, lastUid, open } = record;
-  return { progress: { uidValidity, lastUid }, open: new Map(open.map(({ uid, channel }) => [uid, channel])) };
-}
+/**
+ * Keeps the progress of a folder. What cannot be written is only logged: it is a note for the next start, and without it
+ * something is looked at once more.
+ */
+export function createFolderProgress(
+  store: Pick<Store, 'saveLook' | 'closeMessage'>,
+  log: Log,
+  folder: string,
+  known: FolderRecord | undefined,
+): FolderProgress {
+  const open = new Map(known?.open.map(({ uid, channel }) => [uid, channel]));
+  let progress: Progress | undefined =
+    known === undefined ? undefined : { uidValidity: known.uidValidity, lastUid: known.lastUid };
 
-/** What the store is to know. */
-export function toRecord({ progress, open }: FolderProgress & { readonly progress: Progress }): FolderRecord {
-  return { ...progress, open: [...open].map(([uid, channel]) => ({ uid, channel })) };
-}
+  async function noted(write: Promise<void>): Promise<void> {
+    try {
+      await write;
+    } catch (err) {
+      log.error({ event: 'store.write', err }, 'How far the mailbox was looked through is not on disk.');
+    }
+  }
 
-/** After a look: what was found of our channels is open, what is gone is not. */
-export function afterLook(
-  before: FolderProgress,
-  look: { readonly found: readonly Found[]; readonly gone: readonly number[]; readonly progress: Progress },
-): FolderProgress & { readonly progress: Progress } {
-  const open = new Map(before.progress?.uidValidity === look.progress.uidValidity ? before.open : []);
-  for (const uid of look.gone) open.delete(uid);
-  for (const { uid, channel } of look.found) open.set(uid, channel);
-  return { progress: look.progress, open };
-}
-
-/** After a message was removed or let go of. */
-export function without(before: FolderProgress, message: MessageRef): FolderProgress {
-  if (before.progress?.uidValidity !== message.uidValidity || !before.open.has(message.uid)) return before;
-  const open = new Map(before.open);
-  open.delete(message.uid);
-  return { ...before, open };
+  return {
+    get progress() {
+      return progress;
+    },
+    openUids: () => [...open.keys()],
+    channelOf: (uid) => open.get(uid),
+    looked: async ({ found, gone, progress: reached }) => {
+      const renumbered = progress?.uidValidity !== reached.uidValidity;
+      if (renumbered) open.clear();
+      for (const uid of gone) open.delete(uid);
+      for (const { uid, channel } of found) open.set(uid, channel);
+      progress = reached;
+      await noted(store.saveLook(folder, { progress: reached, opened: found, closed: gone, renumbered }));
+    },
+    letGo: ({ uid, uidValidity }) => {
+      if (uidValidity !== progress?.uidValidity || !open.delete(uid)) return;
+      void noted(store.closeMessage(folder, uid));
+    },
+  };
 }

@@ -1,11 +1,11 @@
 import PQueue from 'p-queue';
-import type { Found, Mailbox, MailboxEvent, MessageRef } from '../imap/index.js';
+import type { Found, Mailbox, MailboxEvent } from '../imap/index.js';
 import { limits } from '../notify-spec/index.js';
 import type { Runtime } from '../runtime.js';
 import type { Apps } from './apps/index.js';
 import type { Channels } from './channels.js';
 import { type Courier, createCourier, initialChannelState, judge, type Outcome, type Pin } from './delivery/index.js';
-import { afterLook, type FolderProgress, toRecord, without } from './folder-progress.js';
+import type { FolderProgress } from './folder-progress.js';
 import { journal, shortChannel } from './journal.js';
 import { openMail } from './open-mail.js';
 import { createRemovals } from './removals.js';
@@ -14,7 +14,7 @@ import type { DeliveredIds, Registration, Store } from './store/index.js';
 /** What a {@link PostRoom} works with. */
 export interface PostRoomOptions {
   readonly mailbox: Mailbox;
-  readonly folder: string;
+  readonly progress: FolderProgress;
   readonly keepRejected: boolean;
   readonly channels: Channels;
   readonly delivered: DeliveredIds;
@@ -33,7 +33,6 @@ export interface PostRoom {
   forget(channel: string): void;
   /** A service has a new owner: whatever waits for it is tried at once. */
   appAppeared(service: string): void;
-  progress(): FolderProgress;
   close(): void;
 }
 
@@ -51,26 +50,11 @@ function groupByChannel(found: readonly Found[]): ReadonlyMap<string, readonly n
 }
 
 /** Makes the post room with a courier for every registration there is. */
-export function createPostRoom(options: PostRoomOptions, known: FolderProgress): PostRoom {
-  const { mailbox, folder, keepRejected, channels, delivered, store, apps, runtime } = options;
+export function createPostRoom(options: PostRoomOptions): PostRoom {
+  const { mailbox, progress, keepRejected, channels, delivered, store, apps, runtime } = options;
   const couriers = new Map<string, Courier>();
   const removals = createRemovals(mailbox);
   const deliveries = new PQueue({ concurrency: parallelDeliveries });
-  let progress = known;
-
-  async function saveProgress(): Promise<void> {
-    const { progress: looked, open } = progress;
-    if (looked !== undefined) await store.saveFolder(folder, toRecord({ progress: looked, open }));
-  }
-
-  /** Only a note for the next start: if it is lost, the message is looked at once more. */
-  function letGo(message: MessageRef): void {
-    progress = without(progress, message);
-    saveProgress().catch((err: unknown) =>
-      runtime.log.error({ event: 'store.write', err }, 'Progress is not on disk.'),
-    );
-  }
-
   async function record(channel: string, outcome: Outcome, pin: Pin | undefined): Promise<void> {
     const registration = channels.get(channel);
     const pinned = pin !== undefined && registration !== undefined && registration.pin?.fingerprint !== pin.fingerprint;
@@ -109,9 +93,9 @@ export function createPostRoom(options: PostRoomOptions, known: FolderProgress):
         record: async (outcome, pinned) => await record(channel, outcome, pinned),
         remove: async (message) => {
           await removals.remove(message);
-          letGo(message);
+          progress.letGo(message);
         },
-        leave: (message) => letGo(message),
+        leave: (message) => progress.letGo(message),
         happened: (event, state) => journal(runtime.log, channel, event, state),
         failed: (err) =>
           runtime.log.debug({ event: 'push.failed', channel: shortChannel(channel), err }, 'Tried again.'),
@@ -128,9 +112,8 @@ export function createPostRoom(options: PostRoomOptions, known: FolderProgress):
     const { uidValidity } = event.progress;
     // Channels that are not ours belong to the user's other devices.
     const ours = event.found.filter(({ channel }) => couriers.has(channel));
-    const goneFrom = event.gone.map((uid) => ({ uid, channel: progress.open.get(uid) }));
-    progress = afterLook(progress, { ...event, found: ours });
-    await saveProgress();
+    const goneFrom = event.gone.map((uid) => ({ uid, channel: progress.channelOf(uid) }));
+    await progress.looked({ ...event, found: ours });
     for (const { uid, channel } of goneFrom) {
       if (channel !== undefined) couriers.get(channel)?.dispatch({ type: 'gone', message: { uidValidity, uid } });
     }
@@ -168,7 +151,6 @@ export function createPostRoom(options: PostRoomOptions, known: FolderProgress):
         if (registration.service === service) couriers.get(registration.channel)?.dispatch({ type: 'app appeared' });
       }
     },
-    progress: () => progress,
     close: () => {
       for (const courier of couriers.values()) courier.close();
     },

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Connector, createConnector, type PushMessage, type Registration } from '../../src/connector/index.js';
 import { describeEachMailServer } from '../mail-servers/index.js';
 import { fillMailbox, type Letter, snapshot } from './ordinary-mail.js';
-import { createSetting, type Daemon, type Setting } from './setting.js';
+import { channelOf, createSetting, type Daemon, type Setting } from './setting.js';
 
 const everyByte = new Uint8Array(4096).map((_, index) => index % 256);
 
@@ -62,6 +62,14 @@ describeEachMailServer('the main job', (kind) => {
     }
   });
 
+  it('brings five pushes that are sent at once', { timeout: 14_000 }, async () => {
+    const registration = await connector.register({ token: 'at once' });
+    const inbox = read(registration);
+    const texts = ['1', '2', '3', '4', '5'];
+    await Promise.all(texts.map((text) => setting.sender.send(registration.endpoint, text)));
+    for (const text of texts) expect(Buffer.from((await inbox.next()).data).toString()).toBe(text);
+  });
+
   it('gives one token one channel, whoever asks how often', async () => {
     const [one, two] = await Promise.all([
       connector.register({ token: 'same' }),
@@ -78,7 +86,9 @@ describeEachMailServer('the main job', (kind) => {
     expect(Buffer.from((await inbox.next()).data).toString()).toBe('first');
     const intruder = await setting.anotherSender('intruder@app.example');
     await intruder.send(registration.endpoint, 'let me in');
-    expect((await daemon.logged('push.refused')).reason).toMatch(/^It is signed by \w{40}, pinned is \w{40}\.$/);
+    expect((await daemon.logged('push.refused', registration.endpoint)).reason).toMatch(
+      /^It is signed by \w{40}, pinned is \w{40}\.$/,
+    );
     await setting.sender.send(registration.endpoint, 'second');
     expect(Buffer.from((await inbox.next()).data).toString()).toBe('second');
   });
@@ -86,12 +96,12 @@ describeEachMailServer('the main job', (kind) => {
   it('leaves a letter that names our channel but does not open, and goes on', async () => {
     const registration = await connector.register({ token: 'letter' });
     const inbox = read(registration);
-    const channel = /c%3D([\w-]{27})/.exec(registration.endpoint)?.[1];
-    const letter = `Email-Notify: v=1; c=${channel}\r\nSubject: to you\r\n\r\nA letter of my own.\r\n`;
+    const letter = `Email-Notify: v=1; c=${channelOf(registration.endpoint)}\r\nSubject: to you\r\n\r\nA letter of my own.\r\n`;
     const uid = await setting.server.append('INBOX', Buffer.from(letter), {});
-    await daemon.logged('push.unreadable');
+    await daemon.logged('push.unreadable', registration.endpoint);
     await setting.sender.send(registration.endpoint, 'still there');
     expect(Buffer.from((await inbox.next()).data).toString()).toBe('still there');
+    await daemon.logged('push.removed', registration.endpoint);
     const kept = (await snapshot(setting.server)).INBOX?.find((message) => message.uid === uid);
     expect(kept).toMatchObject({ raw: letter, flags: '' });
     if (kept !== undefined) ordinary.INBOX?.push(kept);
@@ -102,8 +112,8 @@ describeEachMailServer('the main job', (kind) => {
     const { endpoint } = registration;
     await registration.unregister();
     await setting.sender.send(endpoint, 'too late');
-    await daemon.logged('push.retired');
-    await daemon.logged('push.removed');
+    await daemon.logged('push.retired', endpoint);
+    await daemon.logged('push.removed', endpoint);
   });
 
   it('keeps what comes while the app is away until it appears again', async () => {
@@ -111,7 +121,7 @@ describeEachMailServer('the main job', (kind) => {
     const { endpoint } = await away.register({ token: 'away' });
     await away.close();
     await setting.sender.send(endpoint, 'kept');
-    await daemon.logged('push.unreachable');
+    await daemon.logged('push.unreachable', endpoint);
     const back = await createConnector({ service: 'org.example.Away', busAddress: setting.bus.address });
     try {
       const inbox = read(await back.register({ token: 'away' }));
@@ -132,13 +142,13 @@ describeEachMailServer('the main job', (kind) => {
     for (const _ of texts) got.push(Buffer.from((await inbox.next()).data).toString());
     expect(got).toEqual(texts);
     expect((await connector.register({ token: 'restart' })).endpoint).toBe(registration.endpoint);
-    for (const _ of texts) await daemon.logged('push.removed');
+    for (const _ of texts) await daemon.logged('push.removed', registration.endpoint);
   });
 
   it('survives being killed with pushes under way', async () => {
     const registration = await connector.register({ token: 'killed' });
     await Promise.all(['a', 'b', 'c'].map((text) => setting.sender.send(registration.endpoint, text)));
-    await daemon.logged('push.found');
+    await daemon.logged('push.found', registration.endpoint);
     await daemon.kill();
     daemon = await setting.startDaemon();
     const inbox = read(registration);
@@ -155,8 +165,7 @@ describeEachMailServer('the main job', (kind) => {
       const registration = await connector.register({ token: 'last' });
       await setting.sender.send(registration.endpoint, 'last');
       await read(registration).next();
-      await daemon.stop();
-      daemon = await setting.startDaemon();
+      await daemon.logged('push.removed', registration.endpoint);
       await expect.poll(() => snapshot(setting.server), { timeout: 10_000 }).toEqual(ordinary);
     });
 

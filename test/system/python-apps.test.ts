@@ -106,8 +106,8 @@ describeWithPythonApp('apps in another language', () => {
       app.send({ command: 'quit' });
       await app.ended;
       await setting.sender.send(endpoint, 'nobody is there');
-      await daemon.logged('push.retired');
-      await daemon.logged('push.removed');
+      await daemon.logged('push.retired', endpoint);
+      await daemon.logged('push.removed', endpoint);
     });
 
     it('brings what came while the daemon was stopped, once each, and leaves the mailbox as it was', async () => {
@@ -122,7 +122,9 @@ describeWithPythonApp('apps in another language', () => {
       for (const { app } of [one, two]) {
         for (const text of texts) expect((await app.next('message')).data).toBe(base64(Buffer.from(text)));
       }
-      for (const _ of [...texts, ...texts]) await daemon.logged('push.removed');
+      for (const { endpoint } of [one, two]) {
+        for (const _ of texts) await daemon.logged('push.removed', endpoint);
+      }
       expect(await snapshot(setting.server)).toEqual(ordinary);
       for (const { app } of [one, two]) expect(app.unread.filter(({ event }) => event === 'message')).toEqual([]);
     });

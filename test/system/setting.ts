@@ -12,8 +12,8 @@ const command = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url)
 /** A running daemon. */
 export interface Daemon {
   readonly pid: number;
-  /** The next log line of this event; see `LineProcess.next`. */
-  logged(event: string): Promise<Line>;
+  /** The next log line of this event, of this endpoint's channel if one is given; see `LineProcess.next`. */
+  logged(event: string, endpoint?: string): Promise<Line>;
   /** SIGTERM; resolves with the exit code. */
   stop(): Promise<number | NodeJS.Signals>;
   /** SIGKILL; resolves when it is gone. */
@@ -39,6 +39,13 @@ const isEvent =
   (event: string) =>
   (line: Line): boolean =>
     line.event === event;
+
+/** The channel in a `mailto:` endpoint. */
+export function channelOf(endpoint: string): string {
+  const channel = /c%3D([\w-]{27})/.exec(endpoint)?.[1];
+  if (channel === undefined) throw new Error('This endpoint names no channel.');
+  return channel;
+}
 
 async function writeConfig(directory: string, { imap, address }: TestMailServer, more: string): Promise<string> {
   const file = join(directory, 'config.toml');
@@ -77,7 +84,10 @@ export async function createSetting(server: TestMailServer, more = ''): Promise<
     await daemon.next(isEvent('imap.connected'));
     return {
       pid: daemon.pid,
-      logged: (event) => daemon.next(isEvent(event)),
+      logged: (event, endpoint) => {
+        const channel = endpoint === undefined ? undefined : channelOf(endpoint).slice(0, 6);
+        return daemon.next((line) => line.event === event && (channel === undefined || line.channel === channel));
+      },
       stop: () => daemon.stop(),
       kill: async () => {
         daemon.kill('SIGKILL');

@@ -34,7 +34,7 @@ describeEachMailServer('bytes on the wire', (kind) => {
     await setting.sender.send(registration.endpoint, 'x');
     const { value } = await messages.next();
     value.accept();
-    await daemon.logged('push.removed');
+    await daemon.logged('push.removed', registration.endpoint);
   }
 
   /** Bytes of one push, the first being apart because it may find more to do. */

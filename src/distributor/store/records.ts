@@ -31,7 +31,6 @@ const registrationRecord = v.object({
 const folderRecord = v.object({
   uidValidity: v.pipe(v.string(), v.digits()),
   lastUid: v.pipe(v.number(), v.integer()),
-  open: v.array(v.object({ uid: v.pipe(v.number(), v.integer()), channel })),
 });
 
 /** One app's registration with the key of its channel. */
@@ -98,8 +97,8 @@ export function decodeRegistration(value: unknown): Registration {
   return result.output;
 }
 
-/** Reads the record of a folder from the store. Throws `ERR_STORE_DAMAGED`. */
-export function decodeFolder(value: unknown): FolderRecord {
+/** Reads how far a folder was looked through from the store. Throws `ERR_STORE_DAMAGED`. */
+export function decodeProgress(value: unknown): Omit<FolderRecord, 'open'> {
   const result = v.safeParse(folderRecord, value);
   if (!result.success) throw damaged('record of the folder', result.issues);
   return result.output;

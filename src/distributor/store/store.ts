@@ -5,7 +5,7 @@ import PQueue from 'p-queue';
 import type { Outcome } from '../delivery/index.js';
 import { StoreError } from './errors.js';
 import {
-  decodeFolder,
+  decodeProgress,
   decodeRegistration,
   encodeRegistration,
   type FolderRecord,
@@ -18,6 +18,15 @@ export interface DeliveredId {
   readonly id: string;
   /** Until when it is worth keeping, in ms since 1970. */
   readonly until: number;
+}
+
+/** What one look at a folder brought. */
+export interface LookRecord {
+  readonly progress: { readonly uidValidity: string; readonly lastUid: number };
+  readonly opened: readonly { readonly uid: number; readonly channel: string }[];
+  readonly closed: readonly number[];
+  /** UIDVALIDITY is another than before: whatever was open under the old one is not any more. */
+  readonly renumbered: boolean;
 }
 
 /** How one push ended. */
@@ -38,7 +47,10 @@ export interface Store {
   /** Forgets a registration, its key and its delivered ids for good. */
   deleteRegistration(channel: string): Promise<void>;
   folder(name: string): Promise<FolderRecord | undefined>;
-  saveFolder(name: string, folder: FolderRecord): Promise<void>;
+  /** Writes down what a look brought; its cost is that of what is new. */
+  saveLook(name: string, look: LookRecord): Promise<void>;
+  /** Forgets an open message. */
+  closeMessage(name: string, uid: number): Promise<void>;
   deliveredIds(): Promise<DeliveredId[]>;
   /** Writes down how a push ended: its id if it was delivered, and with it the pin that it may have set. */
   record(push: PushRecord): Promise<void>;
@@ -49,7 +61,9 @@ export interface Store {
 const format = 1;
 const formatKey = 'format';
 const registrationKey = (channel: string): string => `registration/${channel}`;
-const folderKey = (name: string): string => `folder/${name}`;
+const folderKey = (name: string): string => `folder/${encodeURIComponent(name)}`;
+const openPrefix = (name: string): string => `open/${encodeURIComponent(name)}/`;
+const openKey = (name: string, uid: number): string => `${openPrefix(name)}${uid}`;
 const deliveredKey = (channel: string, id: string): string => `delivered/${channel}/${id}`;
 /** The first key behind all that begin with `prefix`, which ends in a slash. */
 const behind = (prefix: string): string => `${prefix.slice(0, -1)}0`;
@@ -144,10 +158,24 @@ export async function openStore(directory: string): Promise<Store> {
       await write(keys.map((key) => ({ type: 'del', key })));
     },
     folder: async (name) => {
-      const value = await db.get(folderKey(name));
-      return value === undefined ? undefined : decodeFolder(value);
+      const progress = await db.get(folderKey(name));
+      if (progress === undefined) return undefined;
+      const open = (await entries(openPrefix(name))).map(([key, channel]) => ({
+        uid: Number(key.slice(openPrefix(name).length)),
+        channel: String(channel),
+      }));
+      return { ...decodeProgress(progress), open: open.sort((a, b) => a.uid - b.uid) };
     },
-    saveFolder: async (name, folder) => await write([{ type: 'put', key: folderKey(name), value: folder }]),
+    saveLook: async (name, { progress, opened, closed, renumbered }) => {
+      const outdated = renumbered ? (await entries(openPrefix(name))).map(([key]) => key) : [];
+      await write([
+        ...outdated.map((key): Operation => ({ type: 'del', key })),
+        ...closed.map((uid): Operation => ({ type: 'del', key: openKey(name, uid) })),
+        ...opened.map(({ uid, channel }): Operation => ({ type: 'put', key: openKey(name, uid), value: channel })),
+        { type: 'put', key: folderKey(name), value: progress },
+      ]);
+    },
+    closeMessage: async (name, uid) => await write([{ type: 'del', key: openKey(name, uid) }]),
     deliveredIds: async () =>
       (await entries('delivered/')).map(([key, until]) => {
         const [, channel = '', ...id] = key.split('/');
