@@ -35,11 +35,14 @@ export interface ImapTimes {
   readonly idleRestartMs: number;
   /** How often a server without IDLE is asked for news. Default 60 s. */
   readonly pollMs: number;
-  /** For the TCP and TLS handshakes together. Default 30 s. */
+  /** For the TCP and TLS handshakes together, and again for the greeting. Default 30 s. */
   readonly connectMs: number;
-  /** A command without any answer for this long means that the line is dead. Default 60 s. */
+  /**
+   * A server that says nothing for this long while a command runs is taken for dead, and so is one that needs ten times
+   * as long for one command. Default 60 s. A login has to be finished after this and `connectMs` together.
+   */
   readonly answerMs: number;
-  /** The first pause before connecting again. Default 1 s; it doubles with every try. */
+  /** The first pause before connecting again. Default 1 s; it doubles with every try that does not last `answerMs`. */
   readonly retryFirstMs: number;
   /** The longest pause before connecting again. Default 5 minutes. */
   readonly retryMaxMs: number;

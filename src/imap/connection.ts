@@ -1,16 +1,18 @@
-import { ImapFlow } from 'imapflow';
+import type { ImapFlow } from 'imapflow';
 import PQueue from 'p-queue';
 import type { Runtime } from '../runtime.js';
+import { onAbort } from './abort.js';
 import type { ImapAccount, ImapTimes } from './account.js';
-import { connectError, ImapError, lostError } from './errors.js';
+import { closeWhenSilent } from './answer-deadline.js';
+import { isLoggedIn, isSelected } from './client.js';
+import { ImapError, lostError, refusedError } from './errors.js';
+import { logIn } from './log-in.js';
 import type { FolderState } from './look-plan.js';
 import { planRemoval, type RemovalPlan } from './removal-plan.js';
+import { selectFolder } from './select-folder.js';
 
 /** For the command that is running, and then for LOGOUT, at the end: the whole process has 2 s. */
 const goodbyeMs = 500;
-
-/** The largest literal that is taken from a server; more ends the connection. Far above what is ever asked for. */
-const maxLiteralBytes = 1_048_576;
 
 /** One open connection with its folder selected. Commands run one after another; between them the caller idles. */
 export interface Connection {
@@ -18,6 +20,8 @@ export interface Connection {
   readonly removal: RemovalPlan;
   /** Whether the server announces new mail by itself (RFC 2177). */
   readonly canIdle: boolean;
+  /** How many messages are in the folder at the moment. */
+  readonly messages: number;
   /**
    * Runs one command after those before it. Rejects with `ERR_IMAP_LOST` when the connection goes away or gives no
    * answer in time, with `ERR_IMAP_REFUSED` when the server says no.
@@ -25,42 +29,21 @@ export interface Connection {
   run<T>(command: (client: ImapFlow) => Promise<T>): Promise<T>;
   /** Resolves when every command given so far has ended. */
   quiet(): Promise<void>;
-  /** Idles until a command is run, the server has had enough or the connection ends. Only when `canIdle`. */
+  /**
+   * Idles until a command is run, the server has had enough or the connection ends; not at all while a command runs.
+   * Only when `canIdle`.
+   */
   idle(): Promise<'broken' | 'ended by server'>;
-  /** Calls back when the number of messages changed, when the connection ends, and when the signal is aborted. */
-  onNews(listener: () => void): void;
+  /**
+   * Calls back when the number of messages changed, with how many have come; when the connection ends; and when the
+   * signal is aborted. What happened before is told at once.
+   */
+  onNews(listener: (arrived: number) => void): void;
   readonly isClosed: boolean;
   /** Why the connection ended, if it did. */
   readonly error: unknown;
   /** Says goodbye to the server, for half a second at most, and closes. */
   close(): Promise<void>;
-}
-
-function clientFor(
-  account: ImapAccount,
-  times: ImapTimes,
-  auth: { user: string; pass?: string; accessToken?: string },
-) {
-  return new ImapFlow({
-    host: account.host,
-    port: account.port,
-    secure: account.security === 'tls',
-    ...(account.security === 'tls' ? {} : { doSTARTTLS: account.security === 'starttls' }),
-    auth,
-    tls: { minVersion: 'TLSv1.2', ...(account.ca === undefined ? {} : { ca: account.ca }) },
-    clientInfo: { name: 'mailpush', version: '', vendor: '', 'support-url': '' },
-    logger: false,
-    // Its automatic IDLE begins 15 s after a command; ours begins at once.
-    disableAutoIdle: true,
-    disableIMAP4rev2: true,
-    connectionTimeout: times.connectMs,
-    greetingTimeout: times.connectMs,
-    // Deadlines are per command (see `run`); this one must only never fire before an IDLE is renewed.
-    socketTimeout: Math.max(times.idleRestartMs, times.pollMs) + 2 * times.answerMs,
-    maxLiteralSize: maxLiteralBytes,
-    maxLineLength: maxLiteralBytes,
-    maxResponseSize: 16 * maxLiteralBytes,
-  });
 }
 
 function trashOf(
@@ -69,32 +52,29 @@ function trashOf(
   return folders.find(({ specialUse }) => specialUse === '\\Trash')?.path;
 }
 
-async function selectFolder(client: ImapFlow, path: string): Promise<FolderState> {
-  try {
-    const mailbox = await client.mailboxOpen(path);
-    const uidNext = mailbox.uidNext || (await uidNextByStatus(client, path));
-    return { uidValidity: String(mailbox.uidValidity), uidNext };
-  } catch (cause) {
-    if (client.isClosed) throw lostError(cause);
-    throw new ImapError(
-      'ERR_IMAP_FOLDER',
-      `The folder "${path}" cannot be opened: check "folder" in the configuration, or create it in the mailbox.`,
-      { cause, disposition: 'action-required' },
-    );
-  }
-}
-
-/** UIDNEXT is optional in the answer to SELECT (RFC 3501 §6.3.1), but not in that to STATUS. */
-async function uidNextByStatus(client: ImapFlow, path: string): Promise<number> {
-  const status = await client.status(path, { uidNext: true });
-  return status === false ? 1 : (status.uidNext ?? 1);
+/** Hands news to a listener, or keeps them until there is one. */
+function createNews(): { tell: (arrived: number) => void; listen: (listener: (arrived: number) => void) => void } {
+  let listener: ((arrived: number) => void) | undefined;
+  let untold: number | undefined;
+  return {
+    tell: (arrived) => {
+      if (listener === undefined) untold = (untold ?? 0) + arrived;
+      else listener(arrived);
+    },
+    listen: (next) => {
+      listener = next;
+      if (untold !== undefined) next(untold);
+      untold = undefined;
+    },
+  };
 }
 
 /**
  * Connects, logs in and opens the folder.
  *
- * Rejects with an {@link ImapError}: `ERR_IMAP_LOGIN`, `ERR_IMAP_UNREACHABLE`, `ERR_IMAP_TLS`, `ERR_IMAP_FOLDER` or
- * `ERR_IMAP_LOST`, and with whatever the account's `credentials` reject with.
+ * Rejects with an {@link ImapError}: `ERR_IMAP_LOGIN`, `ERR_IMAP_UNREACHABLE`, `ERR_IMAP_TLS`, `ERR_IMAP_FOLDER`,
+ * `ERR_IMAP_REFUSED` or `ERR_IMAP_LOST`; with whatever the account's `credentials` reject with; and with the signal's
+ * reason when it is aborted. Nothing is left open then.
  */
 export async function openConnection(
   account: ImapAccount,
@@ -102,97 +82,91 @@ export async function openConnection(
   runtime: Runtime,
   signal: AbortSignal,
 ): Promise<Connection> {
-  const credentials = await account.credentials(signal);
-  const client = clientFor(account, times, {
-    user: account.user,
-    ...(credentials.kind === 'token' ? { accessToken: credentials.token } : { pass: credentials.password }),
-  });
-  let failure: unknown;
-  let listener: (() => void) | undefined;
-  // Unheard, an 'error' event would end the process.
-  client.on('error', (error: Error) => {
-    failure ??= error;
-  });
-  client.on('exists', () => listener?.());
-  client.on('close', () => listener?.());
-  const abortConnecting = (): void => client.close();
-  signal.addEventListener('abort', abortConnecting, { once: true });
-
+  const { flow: client, failure } = await logIn(account, times, runtime, signal);
   const commands = new PQueue({ concurrency: 1 });
+  const closed = new AbortController();
+  const news = createNews();
   let commandsRun = 0;
+  client.on('exists', ({ count, prevCount }) => news.tell(Math.max(0, count - prevCount)));
+  client.on('close', () => news.tell(0));
 
-  const pause = (ms: number): Promise<void> => runtime.sleep(ms).catch(() => {});
+  const pause = (ms: number): Promise<void> => runtime.sleep(ms, closed.signal).catch(() => {});
+
+  function lost(cause?: unknown): ImapError {
+    client.close();
+    return lostError(failure() ?? cause);
+  }
+
+  async function answer<T>(isReady: (client: ImapFlow) => boolean, command: (client: ImapFlow) => Promise<T>) {
+    if (!isReady(client)) throw lost();
+    const finished = new AbortController();
+    const deadline = closeWhenSilent(client, times.answerMs, runtime, finished.signal);
+    try {
+      const result = await command(client);
+      // After a BYE the library answers every command as if nothing were there, which is not the truth.
+      if (!isReady(client)) throw lost();
+      return result;
+    } catch (cause) {
+      if (!isReady(client)) throw lost(cause);
+      throw cause instanceof ImapError ? cause : refusedError(cause);
+    } finally {
+      finished.abort();
+      await deadline;
+    }
+  }
 
   async function run<T>(command: (client: ImapFlow) => Promise<T>): Promise<T> {
     commandsRun += 1;
-    return await commands.add(async () => {
-      if (client.isClosed) throw lostError(failure);
-      const finished = new AbortController();
-      const deadline = runtime.sleep(times.answerMs, finished.signal).then(
-        () => client.close(),
-        () => {},
-      );
-      try {
-        return await command(client);
-      } catch (cause) {
-        if (cause instanceof ImapError) throw cause;
-        if (client.isClosed) throw lostError(failure ?? cause);
-        throw new ImapError('ERR_IMAP_REFUSED', 'The mail server refused a command: see the cause with --verbose.', {
-          cause,
-          disposition: 'transient',
-        });
-      } finally {
-        finished.abort();
-        await deadline;
-      }
-    });
+    return await commands.add(() => answer(isSelected, command));
   }
 
+  let forgetSignal = onAbort(signal, () => client.close());
   try {
-    try {
-      await client.connect();
-    } catch (cause) {
-      signal.throwIfAborted();
-      throw connectError(cause, account.host);
-    }
-    const folder = await run((c) => selectFolder(c, account.folder));
+    const folder = await answer(isLoggedIn, (c) => selectFolder(c, account.folder));
     const capabilities = new Set(client.capabilities.keys());
-    const abort = (): void => {
-      listener?.();
-      void pause(goodbyeMs).then(() => client.close());
-    };
-    signal.removeEventListener('abort', abortConnecting);
-    signal.addEventListener('abort', abort, { once: true });
     const trash = capabilities.has('X-GM-EXT-1') ? trashOf(await run((c) => c.list())) : undefined;
+    signal.throwIfAborted();
+    forgetSignal();
+    forgetSignal = onAbort(signal, () => {
+      news.tell(0);
+      void pause(goodbyeMs).then(() => client.close());
+    });
     return {
       folder,
       removal: planRemoval(capabilities, trash),
       canIdle: capabilities.has('IDLE'),
+      get messages() {
+        return client.mailbox === false ? 0 : client.mailbox.exists;
+      },
       run,
       quiet: () => commands.onIdle(),
       idle: async () => {
+        // Between the parts of a command IDLE would hold up the rest of it.
+        if (commands.size + commands.pending > 0) return 'broken';
         const before = commandsRun;
-        await client.idle();
-        return commandsRun === before && !client.isClosed ? 'ended by server' : 'broken';
+        // It fails when the connection ends, which the caller sees anyway.
+        await client.idle().catch(() => {});
+        return commandsRun === before && isSelected(client) ? 'ended by server' : 'broken';
       },
-      onNews: (next) => {
-        listener = next;
-      },
+      onNews: news.listen,
       get isClosed() {
         return client.isClosed;
       },
       get error() {
-        return failure;
+        return failure();
       },
       close: async () => {
-        signal.removeEventListener('abort', abort);
+        forgetSignal();
         if (!client.isClosed) await Promise.race([client.logout().catch(() => {}), pause(goodbyeMs)]);
         client.close();
+        closed.abort();
       },
     };
   } catch (error) {
-    signal.removeEventListener('abort', abortConnecting);
+    forgetSignal();
     client.close();
+    closed.abort();
+    signal.throwIfAborted();
     throw error;
   }
 }

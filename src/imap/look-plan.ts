@@ -17,9 +17,9 @@ export type LookPlan =
   /** The first time ever: nothing that is there can be for us; begin behind it. */
   | { readonly kind: 'begin'; readonly lastUid: number }
   /** Nothing has come since the last look. */
-  | { readonly kind: 'nothing'; readonly lastUid: number }
+  | { readonly kind: 'nothing'; readonly before: Progress }
   /** Messages from this UID on are new. */
-  | { readonly kind: 'since'; readonly firstUid: number; readonly lastUid: number }
+  | { readonly kind: 'since'; readonly before: Progress; readonly firstUid: number; readonly lastUid: number }
   /** The UIDs of before mean nothing any more: search the last {@link searchBackDays} days by header. */
   | { readonly kind: 'search'; readonly lastUid: number };
 
@@ -36,6 +36,6 @@ export function planLook(progress: Progress | undefined, folder: FolderState): L
   const lastUid = folder.uidNext - 1;
   if (progress === undefined) return { kind: 'begin', lastUid };
   if (progress.uidValidity !== folder.uidValidity || lastUid < progress.lastUid) return { kind: 'search', lastUid };
-  if (lastUid === progress.lastUid) return { kind: 'nothing', lastUid };
-  return { kind: 'since', firstUid: progress.lastUid + 1, lastUid };
+  if (lastUid === progress.lastUid) return { kind: 'nothing', before: progress };
+  return { kind: 'since', before: progress, firstUid: progress.lastUid + 1, lastUid };
 }

@@ -1,6 +1,8 @@
-import type { FetchMessageObject, ImapFlow } from 'imapflow';
+import type { FetchQueryObject, ImapFlow } from 'imapflow';
 import { parseRoutingHeader } from '../notify-spec/index.js';
-import { chunkUids, formatUidSet } from './uid-set.js';
+import { refusedError } from './errors.js';
+import { formatUidSet } from './uid-set.js';
+import { maxHeaderBytes } from './wire-guard.js';
 
 /** A message that carries one valid Email-Notify header, seen without opening it. */
 export interface Found {
@@ -15,17 +17,19 @@ export interface Found {
 export interface Looked {
   /** In mailbox order. */
   readonly found: readonly Found[];
-  /** Every UID that was there to be looked at. */
-  readonly uids: readonly number[];
+  /** The highest UID that was seen; 0 if there was none. */
+  readonly lastUid: number;
 }
 
-/** How many messages are asked about in one command. */
-const chunkSize = 500;
+/** One look is for a thousand messages at most; more may come while it runs, but not without end. */
+const maxMessages = 50_000;
 
-const fields = { uid: true, size: true, headers: ['Email-Notify'] };
+const fields: FetchQueryObject = { uid: true, size: true, headers: ['Email-Notify'] };
 
 /** The channel that a header block of only Email-Notify lines names; none unless there is exactly one valid header. */
 export function readRoutingHeader(block: Uint8Array): string | undefined {
+  // It was cut off there, and what is left of it could mean something else.
+  if (block.length >= maxHeaderBytes) return undefined;
   const text = Buffer.from(block).toString('latin1');
   const unfolded = text.replace(/\r?\n(?=[ \t])/g, '').trim();
   const header = /^email-notify[ \t]*:([^\r\n]*)$/i.exec(unfolded);
@@ -37,41 +41,31 @@ export function readRoutingHeader(block: Uint8Array): string | undefined {
   }
 }
 
-function sort(messages: readonly FetchMessageObject[], firstUid: number): Looked {
-  const found: Found[] = [];
-  const uids: number[] = [];
-  for (const message of messages) {
-    // `n:*` brings the last message even if its UID is below n (RFC 9051 §6.4.9).
-    if (message.uid < firstUid) continue;
-    uids.push(message.uid);
-    const channel = message.headers === undefined ? undefined : readRoutingHeader(message.headers);
-    if (channel !== undefined) found.push({ uid: message.uid, sizeBytes: message.size ?? 0, channel });
+/** Looks at messages by UID, size and Email-Notify header alone; no flag is set. */
+async function look(client: ImapFlow, range: string, firstUid: number): Promise<Looked> {
+  const found = new Map<number, Found>();
+  let lastUid = 0;
+  let messages = 0;
+  for await (const { uid, size, headers } of client.fetch(range, fields, { uid: true })) {
+    messages += 1;
+    if (messages > maxMessages) throw refusedError(new Error('It answered with more messages than there can be.'));
+    // A server may announce changed flags in between, which looks like an answer but has no header and maybe no UID;
+    // and `n:*` brings the last message even if its UID is below n (RFC 9051 §6.4.9).
+    if (!(uid >= firstUid) || !Buffer.isBuffer(headers)) continue;
+    lastUid = Math.max(lastUid, uid);
+    const channel = readRoutingHeader(headers);
+    if (channel !== undefined) found.set(uid, { uid, sizeBytes: size ?? 0, channel });
   }
-  return { found: found.sort((a, b) => a.uid - b.uid), uids: uids.sort((a, b) => a - b) };
+  return { found: [...found.values()].sort((a, b) => a.uid - b.uid), lastUid };
 }
 
-/** Looks at every message from `firstUid` on by UID, size and Email-Notify header alone; no flag is set. */
+/** Looks at every message from `firstUid` on. */
 export async function lookSince(client: ImapFlow, firstUid: number): Promise<Looked> {
-  return sort(await client.fetchAll(`${firstUid}:*`, fields, { uid: true }), firstUid);
+  return await look(client, `${firstUid}:*`, firstUid);
 }
 
 /** Looks at exactly these messages. */
 export async function lookAt(client: ImapFlow, uids: readonly number[]): Promise<Looked> {
-  if (uids.length === 0) return { found: [], uids: [] };
-  return sort(await client.fetchAll(formatUidSet(uids), fields, { uid: true }), 0);
-}
-
-/** The UIDs from `firstUid` on, in lists small enough for one look each. */
-export async function listUids(client: ImapFlow, firstUid: number): Promise<number[][]> {
-  const uids = await client.search({ uid: `${firstUid}:*` }, { uid: true });
-  return chunkUids(
-    (Array.isArray(uids) ? uids : []).filter((uid) => uid >= firstUid),
-    chunkSize,
-  );
-}
-
-/** The UIDs of messages that came since `since` and have an Email-Notify header, in lists small enough for one look each. */
-export async function searchPushMail(client: ImapFlow, since: Date): Promise<number[][]> {
-  const uids = await client.search({ since, header: { 'Email-Notify': 'v=1' } }, { uid: true });
-  return chunkUids(Array.isArray(uids) ? uids : [], chunkSize);
+  if (uids.length === 0) return { found: [], lastUid: 0 };
+  return await look(client, formatUidSet(uids), 1);
 }

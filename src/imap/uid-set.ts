@@ -1,3 +1,6 @@
+/** UIDs that one command names at most, so that its line stays below 8000 bytes (RFC 7162 §4). */
+export const uidsPerCommand = 500;
+
 /**
  * Writes UIDs as an IMAP sequence set, neighbours joined into ranges: `[3, 1, 2, 9]` → `1:3,9` (RFC 9051 §9,
  * `sequence-set`). The empty list gives the empty string, which no command takes: ask before you send.
@@ -13,7 +16,7 @@ export function formatUidSet(uids: readonly number[]): string {
   return ranges.map(({ first, last }) => (first === last ? `${first}` : `${first}:${last}`)).join(',');
 }
 
-/** Cuts a list of UIDs into lists of at most `size`, in ascending order. */
+/** Cuts a list of UIDs into lists of at most `size`, in ascending order, each UID once. */
 export function chunkUids(uids: readonly number[], size: number): number[][] {
   const sorted = [...new Set(uids)].sort((a, b) => a - b);
   const chunks: number[][] = [];

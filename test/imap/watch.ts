@@ -1,0 +1,119 @@
+import { onTestFinished } from 'vitest';
+import {
+  createMailbox,
+  defaultTimes,
+  type ImapAccount,
+  type ImapTimes,
+  type Mailbox,
+  type MailboxEvent,
+  type Progress,
+} from '../../src/imap/index.js';
+import { createRuntime, type Runtime } from '../../src/runtime.js';
+
+/** The event of one type. */
+export type EventOf<Type extends MailboxEvent['type']> = Extract<MailboxEvent, { type: Type }>;
+
+/** Takes in what happens in a mailbox as the distributor does, and lets a test wait for it. */
+export interface Watch {
+  readonly mailbox: Mailbox;
+  /** Everything so far. */
+  readonly events: readonly MailboxEvent[];
+  /** The next event of this type that was not waited for yet; those before it are passed over. */
+  next<Type extends MailboxEvent['type']>(type: Type): Promise<EventOf<Type>>;
+  /** The next look that found something. */
+  found(): Promise<EventOf<'looked'>>;
+  progress(): Progress | undefined;
+  /** UIDs that were found and are not gone. */
+  readonly open: Set<number>;
+  /** Aborts, and resolves when the events have ended. */
+  stop(): Promise<void>;
+  /** Resolves when the events have ended. */
+  readonly ended: Promise<void>;
+}
+
+/** What a watch is started with. */
+export interface WatchOptions {
+  /** Default: the test user, in plain text. */
+  readonly account?: Partial<ImapAccount>;
+  readonly times?: Partial<ImapTimes>;
+  readonly runtime?: Runtime;
+  /** How far an earlier watch had come. Default: nothing is known. */
+  readonly progress?: Progress | undefined;
+  readonly open?: Iterable<number>;
+}
+
+/** Connects again at once. */
+export const quickly: Partial<ImapTimes> = { retryFirstMs: 1, retryMaxMs: 20 };
+
+/** Watches the INBOX; ends with the running test at the latest. */
+export function watch(
+  server: { readonly host: string; readonly port: number; readonly user?: string; readonly password?: string },
+  options: WatchOptions = {},
+): Watch {
+  const { host, port, user = 'alice@example.org', password = 'correct horse' } = server;
+  const account: ImapAccount = {
+    host,
+    port,
+    security: 'plain',
+    user,
+    credentials: async () => ({ kind: 'password', password }),
+    folder: 'INBOX',
+    ...options.account,
+  };
+  const open = new Set(options.open);
+  let progress = options.progress;
+  const mailbox = createMailbox({
+    account,
+    times: { ...defaultTimes, ...quickly, ...options.times },
+    runtime: options.runtime ?? createRuntime(),
+    progress: () => progress,
+    openUids: () => [...open],
+  });
+  const events: MailboxEvent[] = [];
+  const stopping = new AbortController();
+  let passed = 0;
+  let wake = (): void => {};
+  const ended = (async () => {
+    for await (const event of mailbox.events(stopping.signal)) {
+      if (event.type === 'renumbered') open.clear();
+      if (event.type === 'looked') {
+        progress = event.progress;
+        for (const { uid } of event.found) open.add(uid);
+        for (const uid of event.gone) open.delete(uid);
+      }
+      events.push(event);
+      wake();
+    }
+  })();
+  const stop = async (): Promise<void> => {
+    stopping.abort();
+    await ended;
+  };
+  onTestFinished(stop);
+
+  async function nextThat(fits: (event: MailboxEvent) => boolean): Promise<MailboxEvent> {
+    for (;;) {
+      const event = events[passed];
+      if (event === undefined) {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+        continue;
+      }
+      passed += 1;
+      if (fits(event)) return event;
+    }
+  }
+
+  return {
+    mailbox,
+    events,
+    next: async (type) => (await nextThat((event) => event.type === type)) as EventOf<typeof type>,
+    found: async () =>
+      (await nextThat((event) => event.type === 'looked' && event.found.length > 0)) as EventOf<'looked'>,
+    progress: () => progress,
+    open,
+    stop,
+    ended,
+  };
+}

@@ -1,0 +1,221 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
+import { onTestFinished } from 'vitest';
+
+/** A message of the scripted server: only what a look and a fetch ask for. */
+export interface ScriptedMessage {
+  readonly uid: number;
+  /** Its Email-Notify lines with their line ends, without the empty line behind them. */
+  readonly header?: string;
+  readonly body?: string;
+}
+
+/** One command as it came in. */
+export interface ScriptedCommand {
+  readonly tag: string;
+  /** Upper case, with `UID ` in front where it was. */
+  readonly name: string;
+  readonly args: string;
+  /** Counted from 1 over all connections. */
+  readonly connection: number;
+  /** Sends text as it is. */
+  readonly write: (text: string) => void;
+  /** Sends a line. */
+  readonly line: (text: string) => void;
+  /** Ends the connection after what has been sent. */
+  readonly end: () => void;
+  /** Answers as the server would have done on its own. */
+  readonly proceed: () => void;
+}
+
+/** What a scripted server is like. */
+export interface ScriptedImapOptions {
+  readonly capabilities?: string;
+  /** Default `* OK ready`. The empty string says nothing at all. */
+  readonly greeting?: string;
+  /** Told of every command; what it returns true for is not answered any further. */
+  readonly on?: (command: ScriptedCommand) => boolean | undefined;
+  readonly uidValidity?: number;
+  /** Default one more than the last UID; null leaves it out of the answer to SELECT. */
+  readonly uidNext?: number | null;
+  readonly messages?: readonly ScriptedMessage[];
+  /** Speaks TLS from the first byte. */
+  readonly tls?: { readonly key: string; readonly cert: string };
+}
+
+/** A very small IMAP server that misbehaves as a test wants it to, for what real servers cannot be made to do. */
+export interface ScriptedImap {
+  readonly host: '127.0.0.1';
+  readonly port: number;
+  /** Every command so far, `NAME args`. */
+  readonly commands: readonly string[];
+  /** Puts a message in and announces it to those that idle. */
+  add(message: ScriptedMessage): void;
+  /** Sends a line on every open connection. */
+  announce(line: string): void;
+  connections(): { readonly open: number; readonly mostOpen: number; readonly made: number };
+}
+
+interface Session {
+  readonly socket: Socket;
+  readonly number: number;
+  idleTag: string | undefined;
+}
+
+function inSet(uid: number, set: string, last: number): boolean {
+  return set.split(',').some((part) => {
+    const [from = 0, to = from] = part.split(':').map((end) => (end === '*' ? last : Number(end)));
+    return uid >= Math.min(from, to) && uid <= Math.max(from, to);
+  });
+}
+
+/** Starts a server that ends with the running test. */
+export async function startScriptedImap(options: ScriptedImapOptions = {}): Promise<ScriptedImap> {
+  const { capabilities = 'IMAP4rev1 IDLE UIDPLUS', uidValidity = 1000, greeting = '* OK ready' } = options;
+  const messages = [...(options.messages ?? [])];
+  const sessions = new Set<Session>();
+  const commands: string[] = [];
+  let made = 0;
+  let mostOpen = 0;
+
+  const nextUid = (): number => options.uidNext ?? (messages.at(-1)?.uid ?? 0) + 1;
+
+  function fetched(message: ScriptedMessage, items: string): string {
+    const parts = [`UID ${message.uid}`];
+    const bounded = (text: string): string => text.slice(0, Number(/<0\.(\d+)>/.exec(items)?.[1] ?? text.length));
+    if (/RFC822\.SIZE/i.test(items)) parts.push('RFC822.SIZE 100');
+    if (/HEADER\.FIELDS/i.test(items)) {
+      const text = bounded(`${message.header ?? ''}\r\n`);
+      parts.push(`BODY[HEADER.FIELDS (Email-Notify)]<0> {${text.length}}\r\n${text}`);
+    }
+    if (/BODY\.PEEK\[\]/i.test(items)) {
+      const text = bounded(message.body ?? '');
+      parts.push(`BODY[]<0> {${text.length}}\r\n${text}`);
+    }
+    return `* ${messages.indexOf(message) + 1} FETCH (${parts.join(' ')})`;
+  }
+
+  /** The lines in front of the tagged reply, or undefined for a command that is not known. */
+  function answer(name: string, args: string): string[] | undefined {
+    const set = args.split(' ', 1)[0] ?? '';
+    const last = messages.at(-1)?.uid ?? 0;
+    switch (name) {
+      case 'CAPABILITY':
+        return [`* CAPABILITY ${capabilities}`];
+      case 'LIST':
+        return ['* LIST () "/" INBOX'];
+      case 'SELECT': {
+        const next = options.uidNext === null ? [] : [`* OK [UIDNEXT ${nextUid()}] next`];
+        return [`* ${messages.length} EXISTS`, `* OK [UIDVALIDITY ${uidValidity}] valid`, ...next];
+      }
+      case 'STATUS':
+        return [`* STATUS INBOX (UIDNEXT ${nextUid()})`];
+      case 'UID FETCH':
+        return messages.filter(({ uid }) => inSet(uid, set, last)).map((message) => fetched(message, args));
+      case 'UID SEARCH':
+        return [`* SEARCH ${messages.map(({ uid }) => uid).join(' ')}`];
+      case 'LOGOUT':
+        return ['* BYE bye'];
+      case 'LOGIN':
+      case 'NAMESPACE':
+      case 'LSUB':
+      case 'NOOP':
+      case 'UID STORE':
+      case 'UID EXPUNGE':
+      case 'UID MOVE':
+      case 'CREATE':
+      case 'SUBSCRIBE':
+        return [];
+      default:
+        return undefined;
+    }
+  }
+
+  function receive(session: Session, text: string): void {
+    const line = (reply: string): void => {
+      if (session.socket.writable) session.socket.write(`${reply}\r\n`, 'latin1');
+    };
+    if (session.idleTag !== undefined && text.toUpperCase() === 'DONE') {
+      commands.push('DONE');
+      line(`${session.idleTag} OK idled`);
+      session.idleTag = undefined;
+      return;
+    }
+    const [, tag = '', name = '', args = ''] = /^(\S+) ((?:UID )?\S+) ?(.*)$/i.exec(text) ?? [];
+    const command = name.toUpperCase();
+    commands.push(`${command} ${args}`.trim());
+    const proceed = (): void => {
+      if (command === 'IDLE') {
+        session.idleTag = tag;
+        line('+ idling');
+        return;
+      }
+      const lines = answer(command, args);
+      for (const each of lines ?? []) line(each);
+      line(lines === undefined ? `${tag} BAD unknown` : `${tag} OK done`);
+      if (command === 'LOGOUT') session.socket.end();
+    };
+    const handled = options.on?.({
+      tag,
+      name: command,
+      args,
+      connection: session.number,
+      write: (raw) => session.socket.write(raw, 'latin1'),
+      line,
+      end: () => session.socket.end(),
+      proceed,
+    });
+    if (handled !== true) proceed();
+  }
+
+  function serve(socket: Socket): void {
+    made += 1;
+    const session: Session = { socket, number: made, idleTag: undefined };
+    sessions.add(session);
+    mostOpen = Math.max(mostOpen, sessions.size);
+    let unread = '';
+    socket.setNoDelay(true);
+    socket.setEncoding('latin1');
+    socket.on('error', () => {});
+    socket.on('end', () => sessions.delete(session));
+    socket.on('close', () => sessions.delete(session));
+    socket.on('data', (text: string) => {
+      const lines = (unread + text).split('\r\n');
+      unread = lines.pop() ?? '';
+      for (const line of lines) receive(session, line);
+    });
+    if (greeting !== '') socket.write(`${greeting}\r\n`);
+  }
+
+  const all = new Set<Socket>();
+  const server = options.tls === undefined ? createServer(serve) : createTlsServer(options.tls, serve);
+  server.on('connection', (socket: Socket) => {
+    all.add(socket);
+    socket.on('close', () => all.delete(socket));
+  });
+  server.on('tlsClientError', () => {});
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(async () => {
+    const closed = once(server, 'close');
+    server.close();
+    for (const socket of all) socket.destroy();
+    await closed;
+  });
+  return {
+    host: '127.0.0.1',
+    port: (server.address() as AddressInfo).port,
+    commands,
+    add: (message) => {
+      messages.push(message);
+      for (const { socket, idleTag } of sessions) {
+        if (idleTag !== undefined) socket.write(`* ${messages.length} EXISTS\r\n`);
+      }
+    },
+    announce: (line) => {
+      for (const { socket } of sessions) socket.write(`${line}\r\n`);
+    },
+    connections: () => ({ open: sessions.size, mostOpen, made }),
+  };
+}
