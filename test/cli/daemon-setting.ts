@@ -59,9 +59,7 @@ export async function daemonSetting(imapPort: number): Promise<DaemonSetting> {
       const args = ['daemon', '--config', config, '--state-dir', options.stateDirectory ?? stateDirectory];
       const environment = { HOME: directory, DBUS_SESSION_BUS_ADDRESS: bus.address, ...options.environment };
       const { more = [], before } = options;
-      const daemon = startCommand([...args, ...more], { environment, ...(before === undefined ? {} : { before }) });
-      onTestFinished(() => daemon[Symbol.asyncDispose]());
-      return daemon;
+      return startCommand([...args, ...more], { environment, ...(before === undefined ? {} : { before }) });
     },
   };
 }

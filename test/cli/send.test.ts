@@ -241,7 +241,7 @@ describe('mailpush send tells what the mail server does not do:', () => {
 
 describe('mailpush send ends at once on SIGINT', () => {
   it('while it waits for its input', async () => {
-    await using running = startCommand(argsFor({ port: 1 }, {}), { environment: { HOME: home }, input: null });
+    const running = startCommand(argsFor({ port: 1 }, {}), { environment: { HOME: home }, input: null });
     await expect.poll(() => handlesSignals(running.pid)).toBe(true);
     running.kill('SIGINT');
     const result = await running.ended;
@@ -261,7 +261,7 @@ describe('mailpush send ends at once on SIGINT', () => {
       },
     };
     const smtp = await fixture().startSmtp(behaviour);
-    await using running = startCommand(argsFor(smtp, {}), { environment: { HOME: home }, input: 'x' });
+    const running = startCommand(argsFor(smtp, {}), { environment: { HOME: home }, input: 'x' });
     await asked;
     running.kill('SIGINT');
     const result = await running.ended;

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { onTestFinished } from 'vitest';
 
 /** The program as `npm run build` makes it. */
 export const program: string = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
@@ -33,11 +34,9 @@ export interface RunningCommand {
   said(stream: 'stdout' | 'stderr', pattern: RegExp): Promise<RegExpExecArray>;
   kill(signal: NodeJS.Signals): void;
   readonly ended: Promise<Ended>;
-  /** Kills it if it still runs, and resolves when it is gone. */
-  [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** Starts a program, by default in an empty environment. */
+/** Starts a program, by default in an empty environment. It is killed when the running test ends, if it still runs. */
 export function startProgram(
   file: string,
   args: readonly string[],
@@ -67,6 +66,10 @@ export function startProgram(
     child.once('close', (code, signal) => resolve({ ...text, code: code ?? signal ?? 'SIGKILL' }));
   }).finally(() => process.removeListener('exit', killNow));
   ended.catch(() => {});
+  onTestFinished(async () => {
+    killNow();
+    await ended.catch(() => {});
+  });
   return {
     pid: child.pid ?? 0,
     said: (stream, pattern) =>
@@ -86,10 +89,6 @@ export function startProgram(
       child.kill(signal);
     },
     ended,
-    [Symbol.asyncDispose]: async () => {
-      killNow();
-      await ended.catch(() => {});
-    },
   };
 }
 
