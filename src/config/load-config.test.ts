@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { stringify } from 'smol-toml';
 import { describe, expect, it } from 'vitest';
+import { createChannel } from '../../test/tools/sender-fixture.js';
 import { makeTemporaryDirectory, temporaryDirectory } from '../../test/tools/temporary-directory.js';
-import { isAddress } from '../notify-spec/index.js';
+import { isAddress, limits } from '../notify-spec/index.js';
 import { ConfigError } from './errors.js';
 import { type Config, loadConfig } from './load-config.js';
 import { configKeys } from './schema.js';
@@ -284,6 +285,16 @@ describe('a mistake in the configuration is told in one line with file, key and 
 });
 
 describe('an address in the configuration', () => {
+  const longest = `${'a'.repeat(64)}@push.mail.example.org`.padEnd(90, 'x');
+
+  it('may have 90 characters, for which there is an endpoint, and no more', async () => {
+    expect((await load(withLine(`address = "${longest}"`))).address).toBe(longest);
+    expect((await createChannel(longest)).endpoint.length).toBeLessThanOrEqual(limits.endpointBytes);
+    expect(await complaint(withLine(`address = "${longest}x"`))).toContain(
+      'account.address is over 90 characters, which no endpoint has room for: use a shorter one.',
+    );
+  });
+
   it('is taken exactly when an endpoint can carry it', async () => {
     const directory = await makeTemporaryDirectory();
     const file = join(directory.path, 'config.toml');
@@ -300,7 +311,7 @@ describe('an address in the configuration', () => {
           return false;
         },
       );
-      expect(taken, text).toBe(isAddress(text));
+      expect(taken, text).toBe(isAddress(text) && text.length <= 90);
     });
     try {
       await fc.assert(property, { numRuns: 200 });

@@ -24,14 +24,15 @@ type Account = ConfigFile['account'];
 /** One plain address, as an endpoint can carry it: dot-atom and host name in ASCII (RFC 5321 §4.1.2). */
 const plainAddress =
   /^(?=.{1,64}@)[\w!#$%&'*+/=?^`{|}~-]+(?:\.[\w!#$%&'*+/=?^`{|}~-]+)*@(?!-)[A-Za-z0-9-]{1,63}(?<!-)(?:\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*$/;
-const maxAddressChars = 254;
+/** An endpoint holds the address three times and the key of its channel, and has 1000 bytes. */
+const maxAddressChars = 90;
 
 function addressOf({ address }: Account, file: string): string {
-  if (address.length <= maxAddressChars && plainAddress.test(address)) return address;
-  throw new ConfigError(
-    'ERR_CONFIG_KEY',
-    `${file}: account.address is not a plain mail address: write it like alice@example.org.`,
-  );
+  const broken = (problem: string): ConfigError =>
+    new ConfigError('ERR_CONFIG_KEY', `${file}: account.address ${problem}.`);
+  if (!plainAddress.test(address)) throw broken('is not a plain mail address: write it like alice@example.org');
+  if (address.length <= maxAddressChars) return address;
+  throw broken(`is over ${maxAddressChars} characters, which no endpoint has room for: use a shorter one`);
 }
 
 function imapOf(account: Account, file: string): Config['imap'] {

@@ -9,7 +9,7 @@ const flag = v.boolean('must be true or false');
 const accountEntries = {
   address: v.pipe(
     text,
-    v.description('The mail address that goes into endpoints; pushes are mailed to it.'),
+    v.description('The mail address that goes into endpoints, at most 90 characters; pushes are mailed to it.'),
     v.examples(['alice@example.org']),
   ),
   imap: v.pipe(
