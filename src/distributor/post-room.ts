@@ -113,7 +113,8 @@ export function createPostRoom(options: PostRoomOptions): PostRoom {
     // Channels that are not ours belong to the user's other devices.
     const ours = event.found.filter(({ channel }) => couriers.has(channel));
     const goneFrom = event.gone.map((uid) => ({ uid, channel: progress.channelOf(uid) }));
-    await progress.looked({ ...event, found: ours });
+    // Opening need not wait for the disk: without this note the messages are only looked at once more.
+    const noted = progress.looked({ ...event, found: ours });
     for (const { uid, channel } of goneFrom) {
       if (channel !== undefined) couriers.get(channel)?.dispatch({ type: 'gone', message: { uidValidity, uid } });
     }
@@ -121,6 +122,7 @@ export function createPostRoom(options: PostRoomOptions): PostRoom {
       const messages = uids.map((uid) => ({ uidValidity, uid }));
       couriers.get(channel)?.dispatch({ type: 'found', messages });
     }
+    await noted;
   }
 
   return {
