@@ -39,7 +39,8 @@ export interface Connection {
    * signal is aborted. What happened before is told at once.
    */
   onNews(listener: (arrived: number) => void): void;
-  readonly isClosed: boolean;
+  /** Whether it is of no use any more: closed, or the server has said BYE. */
+  readonly isOver: boolean;
   /** Why the connection ended, if it did. */
   readonly error: unknown;
   /** Says goodbye to the server, for half a second at most, and closes. */
@@ -149,8 +150,8 @@ export async function openConnection(
         return commandsRun === before && isSelected(client) ? 'ended by server' : 'broken';
       },
       onNews: news.listen,
-      get isClosed() {
-        return client.isClosed;
+      get isOver() {
+        return !isSelected(client);
       },
       get error() {
         return failure();

@@ -22,7 +22,7 @@ export interface Looked {
 }
 
 /** One look is for a thousand messages at most; more may come while it runs, but not without end. */
-const maxMessages = 50_000;
+const maxMessages = 20_000;
 
 const fields: FetchQueryObject = { uid: true, size: true, headers: ['Email-Notify'] };
 

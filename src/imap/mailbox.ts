@@ -73,7 +73,7 @@ async function* run(
   reach.caughtUp();
   let endedIdles = 0;
   while (!signal.aborted) {
-    if (connection.isClosed) throw lostError(connection.error);
+    if (connection.isOver) throw lostError(connection.error);
     const arrived = bell.answer();
     if (arrived !== undefined) {
       const lastUid = progress()?.lastUid ?? connection.folder.uidNext - 1;
@@ -127,7 +127,7 @@ export function createMailbox(options: MailboxOptions): Mailbox {
   }
 
   function open(): Session {
-    if (current === undefined || current.connection.isClosed) throw lostError(current?.connection.error);
+    if (current === undefined || current.connection.isOver) throw lostError(current?.connection.error);
     return current;
   }
 

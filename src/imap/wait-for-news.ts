@@ -34,7 +34,7 @@ export async function waitForNews(
     }
     const end = await Promise.race([news, connection.idle(), pass(times.idleRestartMs)]);
     if (end === 'time is up') await noop();
-    if (end !== 'ended by server' || connection.isClosed) return 0;
+    if (end !== 'ended by server' || connection.isOver) return 0;
     const inARow = runtime.monotonicMs() - begun < times.pollMs ? endedIdles : 0;
     const pause = Math.min(times.pollMs, times.retryFirstMs * 2 ** Math.min(inARow, 30));
     if ((await Promise.race([news, pass(pause)])) === 'time is up') await noop();

@@ -8,7 +8,8 @@ import {
   type MailboxEvent,
   type Progress,
 } from '../../src/imap/index.js';
-import { createRuntime, type Runtime } from '../../src/runtime.js';
+import { createRuntime } from '../../src/runtime.js';
+import type { ManualTime } from '../tools/manual-time.js';
 
 /** The event of one type. */
 export type EventOf<Type extends MailboxEvent['type']> = Extract<MailboxEvent, { type: Type }>;
@@ -36,7 +37,8 @@ export interface WatchOptions {
   /** Default: the test user, in plain text. */
   readonly account?: Partial<ImapAccount>;
   readonly times?: Partial<ImapTimes>;
-  readonly runtime?: Runtime;
+  /** Default: the real one. */
+  readonly time?: ManualTime;
   /** How far an earlier watch had come. Default: nothing is known. */
   readonly progress?: Progress | undefined;
   readonly open?: Iterable<number>;
@@ -65,7 +67,7 @@ export function watch(
   const mailbox = createMailbox({
     account,
     times: { ...defaultTimes, ...quickly, ...options.times },
-    runtime: options.runtime ?? createRuntime(),
+    runtime: options.time?.runtime ?? createRuntime(),
     progress: () => progress,
     openUids: () => [...open],
   });
@@ -87,7 +89,9 @@ export function watch(
   })();
   const stop = async (): Promise<void> => {
     stopping.abort();
+    const tick = setInterval(() => options.time?.pass(100), 1);
     await ended;
+    clearInterval(tick);
   };
   onTestFinished(stop);
 

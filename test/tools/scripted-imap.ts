@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
-import { createServer as createTlsServer } from 'node:tls';
+import { createSecureContext, createServer as createTlsServer, TLSSocket } from 'node:tls';
 import { onTestFinished } from 'vitest';
 
 /** A message of the scripted server: only what a look and a fetch ask for. */
@@ -41,7 +41,15 @@ export interface ScriptedImapOptions {
   readonly uidNext?: number | null;
   readonly messages?: readonly ScriptedMessage[];
   /** Speaks TLS from the first byte. */
-  readonly tls?: { readonly key: string; readonly cert: string };
+  readonly tls?: ServerKey;
+  /** Speaks TLS after STARTTLS; name that capability too. */
+  readonly startTls?: ServerKey;
+}
+
+/** A private key and its certificate, in PEM. */
+export interface ServerKey {
+  readonly key: string;
+  readonly cert: string;
 }
 
 /** A very small IMAP server that misbehaves as a test wants it to, for what real servers cannot be made to do. */
@@ -50,17 +58,23 @@ export interface ScriptedImap {
   readonly port: number;
   /** Every command so far, `NAME args`. */
   readonly commands: readonly string[];
-  /** Puts a message in and announces it to those that idle. */
+  /** Puts a message in and announces it to those that idle, and to others as soon as they idle or ask. */
   add(message: ScriptedMessage): void;
   /** Sends a line on every open connection. */
   announce(line: string): void;
+  /** Ends every open connection after what has been sent on it. */
+  hangUp(): void;
+  /** Resolves when clients have had the time to read all that has been sent. */
+  flushed(): Promise<void>;
   connections(): { readonly open: number; readonly mostOpen: number; readonly made: number };
 }
 
 interface Session {
-  readonly socket: Socket;
+  socket: Socket;
   readonly number: number;
   idleTag: string | undefined;
+  /** How many messages its client knows of. */
+  told: number;
 }
 
 function inSet(uid: number, set: string, last: number): boolean {
@@ -132,6 +146,12 @@ export async function startScriptedImap(options: ScriptedImapOptions = {}): Prom
     }
   }
 
+  function tellNews(session: Session): void {
+    if (session.told === messages.length) return;
+    session.told = messages.length;
+    session.socket.write(`* ${messages.length} EXISTS\r\n`);
+  }
+
   function receive(session: Session, text: string): void {
     const line = (reply: string): void => {
       if (session.socket.writable) session.socket.write(`${reply}\r\n`, 'latin1');
@@ -149,13 +169,21 @@ export async function startScriptedImap(options: ScriptedImapOptions = {}): Prom
       if (command === 'IDLE') {
         session.idleTag = tag;
         line('+ idling');
+        tellNews(session);
         return;
       }
+      if (command === 'NOOP') tellNews(session);
+      if (command === 'SELECT') session.told = messages.length;
       const lines = answer(command, args);
       for (const each of lines ?? []) line(each);
       line(lines === undefined ? `${tag} BAD unknown` : `${tag} OK done`);
       if (command === 'LOGOUT') session.socket.end();
     };
+    if (command === 'STARTTLS' && options.startTls !== undefined) {
+      line(`${tag} OK begin`);
+      startTls(session, options.startTls);
+      return;
+    }
     const handled = options.on?.({
       tag,
       name: command,
@@ -169,22 +197,33 @@ export async function startScriptedImap(options: ScriptedImapOptions = {}): Prom
     if (handled !== true) proceed();
   }
 
-  function serve(socket: Socket): void {
-    made += 1;
-    const session: Session = { socket, number: made, idleTag: undefined };
-    sessions.add(session);
-    mostOpen = Math.max(mostOpen, sessions.size);
+  function listen(session: Session): void {
+    const { socket } = session;
     let unread = '';
-    socket.setNoDelay(true);
-    socket.setEncoding('latin1');
     socket.on('error', () => {});
-    socket.on('end', () => sessions.delete(session));
-    socket.on('close', () => sessions.delete(session));
-    socket.on('data', (text: string) => {
-      const lines = (unread + text).split('\r\n');
+    socket.on('data', (bytes: Buffer) => {
+      const lines = (unread + bytes.toString('latin1')).split('\r\n');
       unread = lines.pop() ?? '';
       for (const line of lines) receive(session, line);
     });
+  }
+
+  function startTls(session: Session, { key, cert }: ServerKey): void {
+    const plain = session.socket;
+    plain.removeAllListeners('data');
+    session.socket = new TLSSocket(plain, { isServer: true, secureContext: createSecureContext({ key, cert }) });
+    listen(session);
+  }
+
+  function serve(socket: Socket): void {
+    made += 1;
+    const session: Session = { socket, number: made, idleTag: undefined, told: 0 };
+    sessions.add(session);
+    mostOpen = Math.max(mostOpen, sessions.size);
+    socket.setNoDelay(true);
+    socket.on('end', () => sessions.delete(session));
+    socket.on('close', () => sessions.delete(session));
+    listen(session);
     if (greeting !== '') socket.write(`${greeting}\r\n`);
   }
 
@@ -209,12 +248,17 @@ export async function startScriptedImap(options: ScriptedImapOptions = {}): Prom
     commands,
     add: (message) => {
       messages.push(message);
-      for (const { socket, idleTag } of sessions) {
-        if (idleTag !== undefined) socket.write(`* ${messages.length} EXISTS\r\n`);
-      }
+      for (const session of sessions) if (session.idleTag !== undefined) tellNews(session);
     },
     announce: (line) => {
       for (const { socket } of sessions) socket.write(`${line}\r\n`);
+    },
+    hangUp: () => {
+      for (const { socket } of sessions) socket.end();
+    },
+    flushed: async () => {
+      // Both ends are in this process: what is written now is read two turns of its loop later.
+      for (let turn = 0; turn < 10; turn += 1) await new Promise((resolve) => setImmediate(resolve));
     },
     connections: () => ({ open: sessions.size, mostOpen, made }),
   };
