@@ -26,10 +26,10 @@ export interface Watch {
   progress(): Progress | undefined;
   /** UIDs that were found and are not gone. */
   readonly open: Set<number>;
-  /** Aborts, and resolves when the events have ended. */
+  /** Aborts, and resolves when the events have ended; time stands still meanwhile if it is manual. */
+  abort(): Promise<void>;
+  /** Aborts, and resolves when the events have ended; manual time goes on meanwhile. */
   stop(): Promise<void>;
-  /** Resolves when the events have ended. */
-  readonly ended: Promise<void>;
 }
 
 /** What a watch is started with. */
@@ -87,10 +87,13 @@ export function watch(
       wake();
     }
   })();
-  const stop = async (): Promise<void> => {
+  const abort = async (): Promise<void> => {
     stopping.abort();
-    const tick = setInterval(() => options.time?.pass(100), 1);
     await ended;
+  };
+  const stop = async (): Promise<void> => {
+    const tick = setInterval(() => options.time?.pass(100), 1);
+    await abort();
     clearInterval(tick);
   };
   onTestFinished(stop);
@@ -117,7 +120,7 @@ export function watch(
       (await nextThat((event) => event.type === 'looked' && event.found.length > 0)) as EventOf<'looked'>,
     progress: () => progress,
     open,
+    abort,
     stop,
-    ended,
   };
 }

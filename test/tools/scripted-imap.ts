@@ -118,7 +118,7 @@ export async function startScriptedImap(options: ScriptedImapOptions = {}): Prom
       case 'CAPABILITY':
         return [`* CAPABILITY ${capabilities}`];
       case 'LIST':
-        return ['* LIST () "/" INBOX'];
+        return [args === '"" ""' ? '* LIST (\\Noselect) "/" ""' : '* LIST () "/" INBOX'];
       case 'SELECT': {
         const next = options.uidNext === null ? [] : [`* OK [UIDNEXT ${nextUid()}] next`];
         return [`* ${messages.length} EXISTS`, `* OK [UIDVALIDITY ${uidValidity}] valid`, ...next];
