@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it, vi } from 'vitest';
-import { describeEachMailServer, type TestMailServer } from '../mail-servers/index.js';
+import { describeEachMailServer, isPlainAndComplete, type TestMailServer } from '../mail-servers/index.js';
 import { type RecordingRelay, startRecordingRelay } from '../tools/recording-relay.js';
 import { channel, letter, pushMail } from './mails.js';
 import { type Watch, type WatchOptions, watch } from './watch.js';
@@ -16,7 +16,7 @@ async function isIdling(relay: RecordingRelay): Promise<void> {
   });
 }
 
-describeEachMailServer('a watched mailbox', ({ start }) => {
+describeEachMailServer('a watched mailbox', { on: isPlainAndComplete }, ({ start }) => {
   let server: TestMailServer;
   beforeAll(async () => {
     server = await start();

@@ -1,17 +1,64 @@
 import type { UnprivilegedUser } from '../tools/process-group.js';
 
+/** What a Dovecot is to be like. */
+export interface DovecotOptions {
+  /** TLS from the start, for which it listens on {@link tlsPort} too, STARTTLS, or neither. Default neither. */
+  readonly security?: 'tls' | 'starttls' | 'plain';
+  /** Which of `fixtures/tls` it shows. Default `localhost`. */
+  readonly certificate?: 'localhost' | 'elsewhere';
+  /** Move idling connections into one small process after a second, which hears of new mail sooner. Default false. */
+  readonly hibernating?: boolean;
+}
+
+/** Where a Dovecot is and what it has. */
+export interface DovecotPlace {
+  /** Where all of its files are. */
+  readonly directory: string;
+  /** Whom all of its processes run as. */
+  readonly owner: UnprivilegedUser;
+  /** An address of the loopback network that it has for itself. */
+  readonly address: string;
+  /** Files in PEM. */
+  readonly certificate: string;
+  readonly key: string;
+}
+
+/** Where it listens for TLS, on an address of its own: the unix sockets of Dovecot 2.3 know only STARTTLS. */
+export const tlsPort = 10_993;
+
+function tlsSettings({ certificate, key }: DovecotPlace): string {
+  return `ssl = yes
+ssl_cert = <${certificate}
+ssl_key = <${key}`;
+}
+
+const hibernation = `imap_hibernate_timeout = 1s
+service imap-hibernate {
+  unix_listener imap-hibernate {
+    mode = 0600
+  }
+}
+service imap {
+  unix_listener imap-master {
+    mode = 0600
+  }
+}`;
+
 /**
- * The configuration of a Dovecot 2.3 that needs no rights, no fixed port and no file outside `directory`: IMAP listens
- * on the unix socket `imap` and LMTP on `lmtp`. All of its processes run as `owner`.
+ * The configuration of a Dovecot 2.3 that needs no rights and no file outside its directory: IMAP listens on the unix
+ * socket `imap` and LMTP on `lmtp`.
  */
-export function dovecotConfiguration(directory: string, owner: UnprivilegedUser): string {
+export function dovecotConfiguration(place: DovecotPlace, options: DovecotOptions): string {
+  const { directory, owner } = place;
+  const { security = 'plain', hibernating = false } = options;
   return `
 base_dir = ${directory}/run
 state_dir = ${directory}/state
 log_path = /dev/stderr
 protocols = imap lmtp
-listen = 127.0.0.1
-ssl = no
+listen = ${place.address}
+${security === 'plain' ? 'ssl = no' : tlsSettings(place)}
+${hibernating ? hibernation : ''}
 
 # Dovecot wants several users so that its parts are kept apart; without rights there is only one.
 default_internal_user = ${owner.user}
@@ -72,7 +119,8 @@ service imap-login {
     port = 0
   }
   inet_listener imaps {
-    port = 0
+    port = ${security === 'tls' ? tlsPort : 0}
+    ssl = yes
   }
 }
 service lmtp {

@@ -1,21 +1,18 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { chmod, chown, writeFile } from 'node:fs/promises';
-import { connect } from 'node:net';
-import { delimiter, join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
+import { chmod, chown, copyFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import * as smtpServer from 'smtp-server';
 import { startEmbeddedSmtp } from '../../src/demo/embedded-smtp.js';
 import { startCountingRelay } from '../tools/counting-relay.js';
-import {
-  type ProcessGroup,
-  startProcessGroup,
-  type UnprivilegedUser,
-  unprivilegedUser,
-} from '../tools/process-group.js';
+import { findProgram } from '../tools/find-program.js';
+import { loopbackAddress } from '../tools/loopback-address.js';
+import { startProcessGroup, type UnprivilegedUser, unprivilegedUser } from '../tools/process-group.js';
 import { makeTemporaryDirectory } from '../tools/temporary-directory.js';
-import { dovecotConfiguration } from './dovecot-configuration.js';
-import { createImapAdmin } from './imap-admin.js';
+import { type DovecotOptions, dovecotConfiguration, tlsPort } from './dovecot-configuration.js';
+import { greeted } from './greeted.js';
+import { createImapAdmin, type ImapAdmin } from './imap-admin.js';
 import { deliverByLmtp } from './lmtp.js';
 import { type MailServerKind, type TestMailServer, testUser } from './test-mail-server.js';
 
@@ -24,12 +21,6 @@ export interface DovecotServer extends TestMailServer {
   readonly processGroup: number;
   /** Where all of its files are. */
   readonly directory: string;
-}
-
-/** Where the program is: `/usr/sbin` is not on the path of ordinary users. */
-function findProgram(name: string): string | undefined {
-  const directories = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin'];
-  return directories.map((directory) => join(directory, name)).find((path) => existsSync(path));
 }
 
 /** Why Dovecot cannot be started here; undefined if it can. */
@@ -51,110 +42,171 @@ function whyNot(): string | undefined {
   return undefined;
 }
 
-/** Resolves when the server greets on its IMAP socket; a server that ends first, or says nothing, is an error. */
-async function greeted(path: string, group: ProcessGroup): Promise<void> {
-  let ended = false;
-  void group.ended.then(() => {
-    ended = true;
-  });
-  for (let attempt = 0; attempt < 500 && !ended; attempt += 1) {
-    const greeting = await new Promise<boolean>((resolve) => {
-      const socket = connect(path);
-      socket.once('data', () => {
-        resolve(true);
-        socket.destroy();
-      });
-      socket.once('error', () => resolve(false));
-      socket.once('close', () => resolve(false));
-    });
-    if (greeting) {
-      return;
-    }
-    await delay(20);
+/** The users of a Dovecot; the first is the one that tests know. */
+type Users = readonly { readonly address: string; readonly password: string }[];
+
+const tls = (name: string): string => fileURLToPath(new URL(`../../fixtures/tls/${name}`, import.meta.url));
+
+/** The authority that has signed the certificate of every server here that has one. */
+export const testAuthority: string = tls('authority.pem');
+
+async function writeFiles(
+  directory: string,
+  owner: UnprivilegedUser,
+  address: string,
+  options: DovecotOptions,
+  users: Users,
+): Promise<string> {
+  const { certificate = 'localhost' } = options;
+  const own = (name: string): string => join(directory, name);
+  const place = { directory, owner, address, certificate: own('server.pem'), key: own('server.key') };
+  await writeFile(own('dovecot.conf'), dovecotConfiguration(place, options));
+  await writeFile(
+    own('users'),
+    users
+      .map(
+        (user) =>
+          `${user.address}:{PLAIN}${user.password}:${owner.uid}:${owner.gid}::${directory}/home/${user.address}\n`,
+      )
+      .join(''),
+  );
+  await copyFile(tls(`${certificate}.pem`), place.certificate);
+  await copyFile(tls(`${certificate}.key`), place.key);
+  for (const path of [directory, own('dovecot.conf'), own('users'), place.certificate, place.key]) {
+    if (path !== directory) await chmod(path, 0o600);
+    if (process.getuid?.() === 0) await chown(path, owner.uid, owner.gid);
   }
-  throw new Error(`Dovecot did not start:\n${group.errors()}`);
+  return own('dovecot.conf');
 }
 
-async function writeFiles(directory: string, owner: UnprivilegedUser): Promise<string> {
-  const { address, password } = testUser;
-  const configuration = join(directory, 'dovecot.conf');
-  await writeFile(configuration, dovecotConfiguration(directory, owner));
-  await writeFile(
-    join(directory, 'users'),
-    `${address}:{PLAIN}${password}:${owner.uid}:${owner.gid}::${directory}/home\n`,
-  );
-  await chmod(join(directory, 'users'), 0o600);
-  if (process.getuid?.() === 0) {
-    for (const path of [directory, configuration, join(directory, 'users')]) {
-      await chown(path, owner.uid, owner.gid);
-    }
-  }
-  return configuration;
+/** A Dovecot without anything in front of it. */
+export interface BareDovecot {
+  readonly processGroup: number;
+  readonly directory: string;
+  /** Unix sockets. */
+  readonly imapSocket: string;
+  readonly lmtpSocket: string;
+  /** Where it listens with TLS from the start, if it does. */
+  readonly tls: { readonly host: string; readonly port: number };
+  /** Works on the mailbox of the first user. */
+  readonly admin: ImapAdmin;
+  /** Works on the mailbox of any user. */
+  adminOf(user: Users[number]): Promise<ImapAdmin>;
+  stop(): Promise<void>;
+}
+
+/** Ends what has been started, the last first. */
+export function createStops(): { add(stop: () => unknown): void; stop(): Promise<void> } {
+  const stops: (() => unknown)[] = [];
+  return {
+    add: (stop) => void stops.push(stop),
+    async stop() {
+      for (const each of stops.splice(0).reverse()) await each();
+    },
+  };
 }
 
 /** Starts a Dovecot of our own; throws what it wrote to stderr if it does not come up. */
-export async function startDovecot(): Promise<DovecotServer> {
+export async function startBareDovecot(options: DovecotOptions = {}, users: Users = [testUser]): Promise<BareDovecot> {
   const owner = unprivilegedUser();
   const directory = await makeTemporaryDirectory();
-  const toStop: (() => unknown)[] = [directory.remove];
-  const stop = async (): Promise<void> => {
-    for (const each of toStop.splice(0).reverse()) {
-      await each();
-    }
-  };
+  const stops = createStops();
+  stops.add(directory.remove);
   try {
-    const configuration = await writeFiles(directory.path, owner);
+    const address = loopbackAddress();
+    const configuration = await writeFiles(directory.path, owner, address, options, users);
     const program = findProgram('dovecot') ?? 'dovecot';
     const group = startProcessGroup([program, '-F', '-c', configuration], owner, directory.path);
-    toStop.push(group.kill);
+    stops.add(group.kill);
     const imapSocket = join(directory.path, 'imap');
-    await greeted(imapSocket, group);
-    const relay = await startCountingRelay({ path: imapSocket });
-    toStop.push(relay.stop);
+    await greeted('Dovecot', { path: imapSocket }, group);
     // What a test does itself is not counted.
     const back = await startCountingRelay({ path: imapSocket });
-    toStop.push(back.stop);
-    const admin = createImapAdmin({
-      host: back.host,
-      port: back.port,
-      user: testUser.address,
-      password: testUser.password,
-    });
-    toStop.push(admin.close);
-    const smtp = await startEmbeddedSmtp(smtpServer, {
-      knows: (recipient) => recipient.toLowerCase().replace(/\+[^@]*@/, '@') === testUser.address,
-      deliver: (mail) => deliverByLmtp(join(directory.path, 'lmtp'), mail),
-    });
-    toStop.push(smtp.stop);
+    stops.add(back.stop);
+    const adminOf: BareDovecot['adminOf'] = async ({ address: user, password }) => {
+      const admin = createImapAdmin({ host: back.host, port: back.port, user, password });
+      stops.add(admin.close);
+      return admin;
+    };
     return {
-      name: dovecot.name,
+      processGroup: group.id,
+      directory: directory.path,
+      imapSocket,
+      lmtpSocket: join(directory.path, 'lmtp'),
+      tls: { host: address, port: tlsPort },
+      admin: await adminOf(users[0] ?? testUser),
+      adminOf,
+      stop: stops.stop,
+    };
+  } catch (error) {
+    await stops.stop();
+    throw error;
+  }
+}
+
+/** Whether there is a mailbox for this address, sub-addresses included. */
+export function isTestUser(recipient: string): boolean {
+  return recipient.toLowerCase().replace(/\+[^@]*@/, '@') === testUser.address;
+}
+
+/** Starts a Dovecot with SMTP in front of its LMTP. */
+export async function startDovecot(name: string = dovecot.name, options: DovecotOptions = {}): Promise<DovecotServer> {
+  const stops = createStops();
+  try {
+    const bare = await startBareDovecot(options);
+    stops.add(bare.stop);
+    const { security = 'plain' } = options;
+    const relay = await startCountingRelay(security === 'tls' ? bare.tls : { path: bare.imapSocket });
+    stops.add(relay.stop);
+    const smtp = await startEmbeddedSmtp(smtpServer, {
+      knows: isTestUser,
+      deliver: (mail) => deliverByLmtp(bare.lmtpSocket, mail),
+    });
+    stops.add(smtp.stop);
+    const login = { port: relay.port, security, user: testUser.address, password: testUser.password };
+    return {
+      name,
       address: testUser.address,
-      imap: { host: relay.host, port: relay.port, secure: false, user: testUser.address, password: testUser.password },
+      imap: security === 'plain' ? { ...login, host: relay.host } : { ...login, host: 'localhost', ca: testAuthority },
+      handled: { kind: 'removed' },
       smtp: { host: '127.0.0.1', port: smtp.port },
-      append: admin.append,
-      appendAll: admin.appendAll,
-      createFolder: admin.createFolder,
-      snapshot: admin.snapshot,
+      append: bare.admin.append,
+      appendAll: bare.admin.appendAll,
+      createFolder: bare.admin.createFolder,
+      snapshot: bare.admin.snapshot,
       connections: relay.counts,
       interrupt: relay.interrupt,
       resume: relay.resume,
-      processGroup: group.id,
-      directory: directory.path,
-      stop,
+      processGroup: bare.processGroup,
+      directory: bare.directory,
+      stop: stops.stop,
     };
   } catch (error) {
-    await stop();
+    await stops.stop();
     throw error;
   }
 }
 
 const reason = whyNot();
 
-/** Dovecot 2.3 from the Debian packages: own configuration in a temporary directory, no rights, no service touched. */
-export const dovecot: MailServerKind = {
-  name: 'Dovecot',
+/** What is the same of every kind with a Dovecot in it. */
+export const dovecotAvailability: Pick<MailServerKind, 'available' | 'reason' | 'howToGet'> = {
   available: reason === undefined,
   ...(reason !== undefined && { reason }),
   howToGet: 'scripts/test-servers',
-  start: startDovecot,
 };
+
+function kindOf(name: string, options: DovecotOptions): MailServerKind {
+  const encrypted = options.security !== undefined && options.security !== 'plain';
+  return { name, ...dovecotAvailability, encrypted, start: () => startDovecot(name, options) };
+}
+
+/** Dovecot 2.3 from the Debian packages: own configuration in a temporary directory, no rights, no service touched. */
+export const dovecot: MailServerKind = kindOf('Dovecot', {});
+
+/** The same Dovecot as careful administrators have it. */
+export const dovecotVariants: readonly MailServerKind[] = [
+  kindOf('Dovecot, hibernating', { hibernating: true }),
+  kindOf('Dovecot, TLS', { security: 'tls', hibernating: true }),
+  kindOf('Dovecot, STARTTLS', { security: 'starttls' }),
+];

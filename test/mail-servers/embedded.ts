@@ -9,7 +9,14 @@ async function start(): Promise<TestMailServer> {
   return {
     name: embedded.name,
     address: testUser.address,
-    imap: { host: relay.host, port: relay.port, secure: false, user: testUser.address, password: testUser.password },
+    imap: {
+      host: relay.host,
+      port: relay.port,
+      security: 'plain',
+      user: testUser.address,
+      password: testUser.password,
+    },
+    handled: { kind: 'removed' },
     smtp: server.smtp,
     append: async (folder, raw, options) => server.append(testUser.address, folder, raw, options),
     async appendAll(folder, raws, options) {

@@ -61,6 +61,7 @@ async function connect(to: ImapLogin): Promise<ImapFlow> {
     host: to.host,
     port: to.port,
     secure: false,
+    doSTARTTLS: false,
     auth: { user: to.user, pass: to.password },
     disableAutoIdle: true,
     logger: false,
@@ -107,18 +108,25 @@ async function snapshotOf(client: ImapFlow): Promise<MailboxSnapshot> {
 }
 
 async function messagesOf(client: ImapFlow, path: string): Promise<MailboxSnapshot[string]> {
-  const { exists } = await client.mailboxOpen(path, { readOnly: true });
-  // imapflow asks an empty folder for 1:*, which is an error.
-  const items = { uid: true, flags: true, internalDate: true, source: true };
-  const messages = exists === 0 ? [] : await client.fetchAll('1:*', items);
-  // Opened by EXAMINE, so that closing it expunges nothing; left open, it would be stale at the next look.
-  await client.mailboxClose();
-  return messages
-    .map((message) => ({
-      uid: message.uid,
-      flags: [...(message.flags ?? [])].filter((flag) => flag !== '\\Recent').sort(),
-      internalDate: new Date(message.internalDate ?? Number.NaN),
-      bytes: new Uint8Array(message.source ?? []),
-    }))
-    .sort((one, other) => one.uid - other.uid);
+  for (let attempt = 0; attempt < 20; attempt += 1) {
+    const { exists } = await client.mailboxOpen(path, { readOnly: true });
+    // imapflow asks an empty folder for 1:*, which is an error.
+    const items = { uid: true, flags: true, internalDate: true, source: true };
+    const fetched = exists === 0 ? [] : await client.fetchAll('1:*', items);
+    // Opened by EXAMINE, so that closing it expunges nothing; left open, it would be stale at the next look.
+    await client.mailboxClose();
+    const messages = fetched.flatMap(({ uid, flags = new Set(), internalDate, source }) =>
+      internalDate === undefined || source === undefined
+        ? []
+        : {
+            uid,
+            flags: [...flags].filter((flag) => flag !== '\\Recent').sort(),
+            internalDate: new Date(internalDate),
+            bytes: new Uint8Array(source),
+          },
+    );
+    // Less comes of a message that somebody else changes or removes at the same time.
+    if (messages.length === fetched.length) return messages.sort((one, other) => one.uid - other.uid);
+  }
+  throw new Error(`The folder ${path} is never quiet`);
 }

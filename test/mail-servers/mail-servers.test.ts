@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import { ImapFlow } from 'imapflow';
 import { createTransport } from 'nodemailer';
 import { afterEach, beforeAll, expect, it } from 'vitest';
@@ -18,8 +19,17 @@ afterEach(() => {
 });
 
 async function connect(server: TestMailServer, password = server.imap.password): Promise<ImapFlow> {
-  const { user, ...where } = server.imap;
-  const client = new ImapFlow({ ...where, auth: { user, pass: password }, logger: false, disableAutoIdle: true });
+  const { user, host, port, security, ca } = server.imap;
+  const client = new ImapFlow({
+    host,
+    port,
+    secure: security === 'tls',
+    ...(security !== 'tls' && { doSTARTTLS: security === 'starttls' }),
+    ...(ca !== undefined && { tls: { ca: await readFile(ca, 'utf8') } }),
+    auth: { user, pass: password },
+    logger: false,
+    disableAutoIdle: true,
+  });
   client.on('error', () => {});
   clients.push(client);
   await client.connect();
@@ -32,7 +42,12 @@ async function sendMail(server: TestMailServer, to: string, raw: Buffer): Promis
   await transport.sendMail({ envelope: { from: 'push@app.example', to }, raw });
 }
 
-describeEachMailServer('the test mail server', ({ name, start }) => {
+/** A mail that SMTP has taken may be in a queue first. */
+async function inboxOf(server: TestMailServer): Promise<readonly unknown[]> {
+  return (await server.snapshot()).INBOX ?? [];
+}
+
+describeEachMailServer('the test mail server', ({ name, lacks, start }) => {
   let server: TestMailServer;
   beforeAll(async () => {
     server = await start();
@@ -70,25 +85,29 @@ describeEachMailServer('the test mail server', ({ name, start }) => {
     });
   });
 
-  it('announces mail that comes by SMTP, and its removal by UID EXPUNGE, to a waiting client', async () => {
-    const client = await connect(server);
-    const waiting = await connect(server);
-    void waiting.idle();
-    const announced = once(waiting, 'exists');
-    await sendMail(server, server.address, mail('announced'));
-    expect((await announced)[0]).toMatchObject({ path: 'INBOX', count: 1 });
-    const { INBOX: [stored] = [] } = await server.snapshot();
-    expect(Buffer.from(stored?.bytes ?? []).toString()).toContain(mail('announced').toString());
-    const removed = once(waiting, 'expunge');
-    await client.noop();
-    expect(await client.messageDelete(String(stored?.uid), { uid: true })).toBe(true);
-    expect((await removed)[0]).toMatchObject({ path: 'INBOX', seq: 1 });
-  });
+  const canAnnounce = !lacks('IDLE') && !lacks('UIDPLUS');
+  it.runIf(canAnnounce)(
+    'announces mail that comes by SMTP, and its removal by UID EXPUNGE, to a waiting client',
+    async () => {
+      const client = await connect(server);
+      const waiting = await connect(server);
+      void waiting.idle();
+      const announced = once(waiting, 'exists');
+      await sendMail(server, server.address, mail('announced'));
+      expect((await announced)[0]).toMatchObject({ path: 'INBOX', count: 1 });
+      const { INBOX: [stored] = [] } = await server.snapshot();
+      expect(Buffer.from(stored?.bytes ?? []).toString()).toContain(mail('announced').toString().trim());
+      const removed = once(waiting, 'expunge');
+      await client.noop();
+      expect(await client.messageDelete(String(stored?.uid), { uid: true })).toBe(true);
+      expect((await removed)[0]).toMatchObject({ path: 'INBOX', seq: 1 });
+    },
+  );
 
   it('takes mail for a sub-address and refuses mail for anybody else with 550 5.1.1', async () => {
     const before = (await server.snapshot()).INBOX ?? [];
     await sendMail(server, server.address.replace('@', '+push@'), mail('sub-address'));
-    expect((await server.snapshot()).INBOX).toHaveLength(before.length + 1);
+    await expect.poll(() => inboxOf(server)).toHaveLength(before.length + 1);
     await expect(sendMail(server, 'bob@example.org', mail('lost'))).rejects.toMatchObject({
       responseCode: 550,
       response: expect.stringContaining('5.1.1'),
@@ -109,11 +128,15 @@ describeEachMailServer('the test mail server', ({ name, start }) => {
       { uid: true, size: true, headers: ['Email-Notify'], source: { start: 0, maxLength: 20 } },
       { uid: true },
     );
-    expect(looked).toMatchObject({ uid, size: raw.length, source: raw.subarray(0, 20) });
+    expect(looked).toMatchObject({ uid, source: raw.subarray(0, 20) });
+    if (!lacks('RFC822.SIZE')) expect(looked?.size).toBe(raw.length);
     expect(looked?.headers?.toString().trim()).toBe('Email-Notify: v=1;\r\n c=abc');
     expect(await client.messageFlagsAdd(String(uid), ['\\Flagged'], { uid: true, silent: true })).toBe(true);
-    const trash = (await client.list()).find((folder) => folder.specialUse === '\\Trash');
-    expect(trash).toMatchObject({ path: 'Trash', specialUseSource: 'extension' });
+    if (!lacks('SPECIAL-USE')) {
+      const trash = (await client.list()).find((folder) => folder.specialUse === '\\Trash');
+      expect(trash).toMatchObject({ path: 'Trash', specialUseSource: 'extension' });
+    }
+    if (lacks('MOVE')) return;
     expect(await client.messageMove(String(uid), 'Trash', { uid: true })).toMatchObject({ path: 'INBOX' });
     expect((await server.snapshot()).Trash).toMatchObject([{ flags: ['\\Flagged'], bytes: new Uint8Array(raw) }]);
     expect(await client.status('Trash', { messages: true })).toMatchObject({ messages: 1 });
@@ -145,8 +168,8 @@ describeEachMailServer('the test mail server', ({ name, start }) => {
   it('runs several at once, apart from each other, and stops twice without complaint', async () => {
     const [one, other] = await Promise.all([start(), start()]);
     await sendMail(one, one.address, mail('for one'));
-    expect((await one.snapshot()).INBOX).toHaveLength(1);
-    expect((await other.snapshot()).INBOX).toHaveLength(0);
+    await expect.poll(() => inboxOf(one)).toHaveLength(1);
+    expect(await inboxOf(other)).toHaveLength(0);
     await Promise.all([one.stop(), other.stop()]);
     await one.stop();
     await expect(connect(other)).rejects.toThrow();

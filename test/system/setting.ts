@@ -7,7 +7,8 @@ import { createSender, generateKey, type Sender } from '../../src/sender/index.j
 import type { TestMailServer } from '../mail-servers/index.js';
 import { makeTemporaryDirectory } from '../tools/temporary-directory.js';
 
-const command = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+/** The command `mailpush`, as it is built. */
+export const daemonCommand: string = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 
 /** A running daemon. */
 export interface Daemon {
@@ -47,11 +48,26 @@ export function channelOf(endpoint: string): string {
   return channel;
 }
 
-async function writeConfig(directory: string, { imap, address }: TestMailServer, more: string): Promise<string> {
+const schemes = { tls: 'imaps', starttls: 'imap+starttls', plain: 'imap' } as const;
+
+/** Writes `config.toml` and the file with the password into a directory, and returns the path of the former. */
+export async function writeConfig(
+  directory: string,
+  { imap, address }: Pick<TestMailServer, 'imap' | 'address'>,
+  more = '',
+): Promise<string> {
   const file = join(directory, 'config.toml');
-  const url = `imap://${encodeURIComponent(imap.user)}@${imap.host}:${imap.port}`;
+  const url = `${schemes[imap.security]}://${encodeURIComponent(imap.user)}@${imap.host}:${imap.port}`;
+  const lines = [
+    '[account]',
+    `address = "${address}"`,
+    `imap = "${url}"`,
+    'password_file = "password"',
+    ...(imap.ca === undefined ? [] : [`ca_file = "${imap.ca}"`]),
+    ...(imap.pollSeconds === undefined ? [] : [`poll_seconds = ${imap.pollSeconds}`]),
+  ];
   await writeFile(join(directory, 'password'), `${imap.password}\n`, { mode: 0o600 });
-  await writeFile(file, `[account]\naddress = "${address}"\nimap = "${url}"\npassword_file = "password"\n${more}`);
+  await writeFile(file, `${lines.join('\n')}\n${more}`);
   return file;
 }
 
@@ -75,7 +91,7 @@ export async function createSetting(server: TestMailServer, more = ''): Promise<
   async function startDaemon(): Promise<Daemon> {
     const daemon = startLineProcess({
       name: 'daemon',
-      args: [command, 'daemon', '--config', config, '--state-dir', join(directory.path, 'state')],
+      args: [daemonCommand, 'daemon', '--config', config, '--state-dir', join(directory.path, 'state')],
       environment: { DBUS_SESSION_BUS_ADDRESS: bus.address },
       from: 'stderr',
     });
