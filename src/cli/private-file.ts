@@ -1,19 +1,7 @@
-import { mkdir, open, rm } from 'node:fs/promises';
+import { open, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { MailpushError } from '../errors.js';
-
-/** As `mkdir -p`; Node's own way to do that never ends where nothing can be made at all, such as in /proc. */
-async function makeFolder(path: string): Promise<void> {
-  try {
-    await mkdir(path, { mode: 0o700 });
-  } catch (error) {
-    const { code } = error as { code?: string };
-    if (code === 'EEXIST') return;
-    if (code !== 'ENOENT' || dirname(path) === path) throw error;
-    await makeFolder(dirname(path));
-    await mkdir(path, { mode: 0o700 });
-  }
-}
+import { makePrivateFolder } from '../private-folder.js';
 
 /**
  * Writes a new file that only its owner can read (0600 from the start), and the folder for it (0700) if need be. Never
@@ -23,7 +11,7 @@ async function makeFolder(path: string): Promise<void> {
  */
 export async function writePrivateFile(path: string, content: string): Promise<void> {
   try {
-    await makeFolder(dirname(path));
+    await makePrivateFolder(dirname(path));
     const file = await open(path, 'wx', 0o600);
     try {
       await file.writeFile(content);
