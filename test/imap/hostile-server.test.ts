@@ -282,6 +282,52 @@ describe('a server that forgets what it can do', () => {
   });
 });
 
+describe('a server that was restored from a backup', () => {
+  it('keeps the letter that has got the number of a push', async () => {
+    let restored = false;
+    let answer = (): void => {};
+    const { server, watched } = await start(
+      {
+        messages: [
+          { uid: 3, header: notify() },
+          { uid: 4, header: notify() },
+        ],
+        on: (command) => {
+          if (!restored || command.name !== 'UID FETCH' || !command.args.startsWith('3')) return undefined;
+          answer = () => {
+            command.line('* 1 FETCH (UID 3 RFC822.SIZE 100 BODY[HEADER.FIELDS (Email-Notify)]<0> {2}\r\n\r\n)');
+            const header = `${notify()}\r\n`;
+            command.line(
+              `* 2 FETCH (UID 4 RFC822.SIZE 100 BODY[HEADER.FIELDS (Email-Notify)]<0> {${header.length}}\r\n${header})`,
+            );
+            command.line(`${command.tag} OK done`);
+          };
+          return true;
+        },
+      },
+      { progress: { uidValidity: '1000', lastUid: 2 } },
+    );
+    await watched.found();
+    const [letter, own] = [3, 4].map((uid) => ({ uidValidity: '1000', uid }));
+    if (letter === undefined || own === undefined) throw new Error('There is no message.');
+    restored = true;
+    server.hangUp();
+    await watched.next('disconnected');
+    await vi.waitFor(() => expect(server.commands.at(-1)).toMatch(/^UID FETCH 3:4 /));
+    const lost = { code: 'ERR_IMAP_LOST' };
+    await expect(watched.mailbox.remove([letter])).rejects.toMatchObject(lost);
+    await expect(watched.mailbox.remove([own])).rejects.toMatchObject(lost);
+    answer();
+    expect(await watched.next('looked')).toMatchObject({ found: [{ uid: 4 }], gone: [3] });
+    await vi.waitFor(() => expect(server.commands.at(-1)).toBe('IDLE'));
+    await expect(watched.mailbox.remove([letter, own])).resolves.toBe('removed');
+    expect(server.commands.filter((command) => /STORE|EXPUNGE/.test(command))).toEqual([
+      'UID STORE 4 +FLAGS.SILENT (\\Deleted)',
+      'UID EXPUNGE 4',
+    ]);
+  });
+});
+
 describe('a server without lasting numbers', () => {
   it('is asked by STATUS when SELECT tells no UIDNEXT', async () => {
     const { server, watched } = await start({ uidNext: null, messages: [{ uid: 7, header: notify() }] });
