@@ -32,6 +32,7 @@ export async function daemon(options: DaemonOptions, signal: AbortSignal): Promi
         stateDirectory: options.stateDir ?? defaultStateDirectory(),
         policy: config.apps,
         keepRejected: config.keepRejected,
+        times: { pollMs: config.pollMs },
         runtime: createRuntime(log),
       },
       signal,

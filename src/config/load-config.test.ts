@@ -81,6 +81,7 @@ describe('a configuration', () => {
       imap: { host: 'mail.example.org', port: 993, security: 'tls', user: 'alice' },
       folder: 'INBOX',
       ca: undefined,
+      pollMs: 60_000,
       keepRejected: false,
       apps: 'allow',
       unused: [],
@@ -94,10 +95,16 @@ describe('a configuration', () => {
 
   it('can set every key', async () => {
     const config = await load(
-      `${account}folder = "Push"\ninsecure = true\nca_file = "ca.pem"\nkeep_rejected = true\napps = "deny"\n`,
+      `${account}folder = "Push"\ninsecure = true\nca_file = "ca.pem"\nkeep_rejected = true\npoll_seconds = 5\napps = "deny"\n`,
       { 'ca.pem': `Some authority\n${certificate}${certificate}` },
     );
-    expect(config).toMatchObject({ folder: 'Push', keepRejected: true, apps: 'deny', ca: certificate.repeat(2) });
+    expect(config).toMatchObject({
+      folder: 'Push',
+      keepRejected: true,
+      pollMs: 5000,
+      apps: 'deny',
+      ca: certificate.repeat(2),
+    });
   });
 
   it('names what is set but not used by this version', async () => {
@@ -175,6 +182,8 @@ describe('a mistake in the configuration is told in one line with file, key and 
       'account.keep_rejected must be true or false, not a text in quotes.',
     ],
     ['a number for a flag', withLine('insecure = 1'), 'account.insecure must be true or false, not a number.'],
+    ['a number that is too small', withLine('poll_seconds = 0'), 'account.poll_seconds must be a whole number from 1'],
+    ['a fraction', withLine('poll_seconds = 1.5'), 'account.poll_seconds must be a whole number from 1 to 3600.'],
     ['another choice', withLine('apps = "some"'), 'account.apps must be "allow" or "deny".'],
     ['no choice', withLine('apps = true'), 'account.apps must be "allow" or "deny".'],
     [

@@ -13,6 +13,8 @@ export interface Config {
   readonly folder: string;
   /** Certificates in PEM. */
   readonly ca: string | undefined;
+  /** How often a server without IDLE is asked for news. */
+  readonly pollMs: number;
   readonly keepRejected: boolean;
   readonly apps: 'allow' | 'deny';
   /** Keys and sections that are set but not used by this version. */
@@ -67,6 +69,7 @@ export async function loadConfig(file: string): Promise<Config> {
     credentials: await credentialsOf(account, file),
     folder: account.folder,
     ca: account.ca_file === undefined ? undefined : await readCertificates(account.ca_file, file),
+    pollMs: account.poll_seconds * 1000,
     keepRejected: account.keep_rejected,
     apps: account.apps,
     unused: unusedOf(read.config),

@@ -3,6 +3,7 @@ import { type ConfigProblem, problemIn } from './problem.js';
 
 const text = v.pipe(v.string('must be a text in quotes'), v.nonEmpty());
 const flag = v.boolean('must be true or false');
+const pollRange = 'must be a whole number from 1 to 3600';
 
 // Every key of the section [account]: defaults, sample file and the table in docs/configuration.md all come from here, and
 // the compiler holds it to the type below.
@@ -49,6 +50,15 @@ const accountEntries = {
     v.description('Certificates in PEM of a private authority, trusted instead of the usual ones.'),
     v.examples(['/etc/ssl/private-ca.pem']),
   ),
+  poll_seconds: v.pipe(
+    v.optional(
+      v.pipe(v.number(pollRange), v.integer(pollRange), v.minValue(1, pollRange), v.maxValue(3600, pollRange)),
+      60,
+    ),
+    v.description(
+      'How often a mail server that cannot announce new mail (no IDLE) is asked for it, in seconds, 1 to 3600. Others are not asked.',
+    ),
+  ),
   keep_rejected: v.pipe(
     v.optional(flag, false),
     v.description('Keep refused pushes in the mailbox instead of removing them.'),
@@ -80,6 +90,7 @@ export interface ConfigFile {
     readonly folder: string;
     readonly insecure: boolean;
     readonly ca_file?: string | undefined;
+    readonly poll_seconds: number;
     readonly keep_rejected: boolean;
     readonly apps: 'allow' | 'deny';
     readonly gateway?: string | undefined;
