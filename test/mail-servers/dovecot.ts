@@ -149,14 +149,22 @@ export function isTestUser(recipient: string): boolean {
   return recipient.toLowerCase().replace(/\+[^@]*@/, '@') === testUser.address;
 }
 
-/** Starts a Dovecot with SMTP in front of its LMTP. */
-export async function startDovecot(name: string = dovecot.name, options: DovecotOptions = {}): Promise<DovecotServer> {
+/** A server that clients of the Dovecot talk to instead. */
+type InFront = (imapSocket: string) => Promise<{ readonly host: string; readonly port: number; stop(): Promise<void> }>;
+
+/** Starts a Dovecot with SMTP in front of its LMTP, and something in front of its IMAP if that is wanted. */
+export async function startDovecot(
+  name: string = dovecot.name,
+  { inFront, ...options }: DovecotOptions & { readonly inFront?: InFront } = {},
+): Promise<DovecotServer> {
   const stops = createStops();
   try {
     const bare = await startBareDovecot(options);
     stops.add(bare.stop);
     const { security = 'plain' } = options;
-    const relay = await startCountingRelay(security === 'tls' ? bare.tls : { path: bare.imapSocket });
+    const front = await inFront?.(bare.imapSocket);
+    if (front !== undefined) stops.add(front.stop);
+    const relay = await startCountingRelay(front ?? (security === 'tls' ? bare.tls : { path: bare.imapSocket }));
     stops.add(relay.stop);
     const smtp = await startEmbeddedSmtp(smtpServer, {
       knows: isTestUser,

@@ -66,3 +66,27 @@ export async function snapshot(server: TestMailServer): Promise<Record<string, L
     ]),
   );
 }
+
+const isPushMail = ({ raw }: Letter): boolean =>
+  /^Email-Notify: v=1; c=/m.test(raw) && /^Content-Type: multipart\/encrypted/im.test(raw);
+
+/**
+ * The mailbox as {@link snapshot} shows it, without those push mails that the server does not let us remove and that are
+ * where, and as, they should be then; and how many these are.
+ */
+export async function snapshotApartFromHandled(
+  server: TestMailServer,
+): Promise<{ readonly mailbox: Record<string, Letter[]>; readonly handled: number }> {
+  const { handled } = server;
+  const mailbox = await snapshot(server);
+  if (handled.kind === 'removed') return { mailbox, handled: 0 };
+  const folder = handled.kind === 'moved' ? handled.folder : 'INBOX';
+  const letters = mailbox[folder] ?? [];
+  const kept = letters.filter(
+    (each) => !isPushMail(each) || (handled.kind === 'left' && each.flags !== handled.flags.join(' ')),
+  );
+  const { [folder]: _, ...others } = mailbox;
+  // The folder may have been made for this.
+  const apart = kept.length === 0 ? others : { ...others, [folder]: kept };
+  return { mailbox: apart, handled: letters.length - kept.length };
+}

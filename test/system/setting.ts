@@ -33,6 +33,8 @@ export interface Setting {
   startDaemon(): Promise<Daemon>;
   /** Another app server, with a key of its own. */
   anotherSender(from: string): Promise<Sender>;
+  /** How many pushes these app servers have sent one by one. */
+  pushesSent(): number;
   stop(): Promise<void>;
 }
 
@@ -79,13 +81,21 @@ export async function createSetting(server: TestMailServer, more = ''): Promise<
   const bus = await startPrivateBus({ directory: join(directory.path, 'bus'), serviceDirectory });
   const senders: Sender[] = [];
   const daemons = new Set<LineProcess>();
+  let pushesSent = 0;
 
   async function anotherSender(from: string): Promise<Sender> {
     const key = await generateKey({ address: from, now: Date.now() });
     const { host, port } = server.smtp;
     const sender = createSender({ smtp: `smtp://${host}:${port}`, from, key });
     senders.push(sender);
-    return sender;
+    return {
+      ...sender,
+      send: async (...push) => {
+        const receipt = await sender.send(...push);
+        pushesSent += 1;
+        return receipt;
+      },
+    };
   }
 
   async function startDaemon(): Promise<Daemon> {
@@ -120,6 +130,7 @@ export async function createSetting(server: TestMailServer, more = ''): Promise<
     sender: await anotherSender('push@app.example'),
     startDaemon,
     anotherSender,
+    pushesSent: () => pushesSent,
     stop: async () => {
       await Promise.allSettled([...senders.map((sender) => sender.close()), ...[...daemons].map((d) => d.stop())]);
       await bus.stop();
