@@ -133,6 +133,23 @@ describe('a server that says BYE', () => {
     expect(server.connections().made).toBe(2);
   });
 
+  it('and then that a look is done has not said that nothing is new', async () => {
+    const { watched } = await start(
+      {
+        messages: [{ uid: 3, header: notify() }, push],
+        on: once('UID FETCH', ({ tag, line }) => {
+          line('* BYE Shutting down');
+          line(`${tag} OK done`);
+        }),
+      },
+      { progress: known, open: [3] },
+    );
+    expect((await watched.next('disconnected')).error).toMatchObject({ code: 'ERR_IMAP_LOST' });
+    expect(watched.events.filter(({ type }) => type === 'looked')).toEqual([]);
+    expect((await watched.found()).gone).toEqual([]);
+    expect((await watched.found()).found).toMatchObject([{ uid: 5 }]);
+  });
+
   it('before a fetch has not said that the message is gone', async () => {
     const { watched } = await start(
       {
@@ -174,16 +191,18 @@ describe('a server that announces something in the middle of an answer', () => {
     expect(mail).toEqual({ kind: 'mail', bytes: Buffer.from('the whole') });
   });
 
-  it('such as a new message is asked for it', async () => {
+  it.each(['SELECT', 'LIST'])('such as a new message, to %s, is asked for it', async (name) => {
     let added = false;
     const { watched, server } = await start({
+      capabilities: 'IMAP4rev1 IDLE UIDPLUS MOVE X-GM-EXT-1',
       messages: [{ uid: 4 }],
-      on: ({ name, proceed, line }) => {
-        if (name !== 'SELECT' || added) return undefined;
+      on: (command) => {
+        // The folders are listed last, for the one with the trash.
+        if (added || command.name !== name || (name === 'LIST' && !command.args.includes('"*"'))) return undefined;
         added = true;
-        proceed();
+        command.proceed();
         server.add(push);
-        line('* 2 EXISTS');
+        command.line('* 2 EXISTS');
         return true;
       },
     });

@@ -9,7 +9,7 @@ const letters = (count: number): Buffer[] => Array.from({ length: count }, (_, i
 /** How the mail gets there makes no difference here. */
 const twoKinds = { on: ({ name }: MailServerKind): boolean => name === 'hoodiecrow' || name === 'Dovecot' };
 
-describeEachMailServer('a large mailbox', twoKinds, ({ start }) => {
+describeEachMailServer('a large mailbox', twoKinds, ({ name, start }) => {
   let made = 0;
   async function makeFolder(server: TestMailServer): Promise<string> {
     made += 1;
@@ -104,9 +104,13 @@ describeEachMailServer('a large mailbox', twoKinds, ({ start }) => {
     }
   }
 
+  const folded = (lines: number): string =>
+    `Email-Notify: v=1;\r\n${` y=${'z'.repeat(900)};\r\n`.repeat(lines)} c=${channel}\r\n`;
+
   it.each([
     ['a line of 200 kB', `Email-Notify: ${'x'.repeat(200_000)}\r\n`],
-    ['5 MB on folded lines', `Email-Notify: v=1;\r\n${` y=${'z'.repeat(900)};\r\n`.repeat(5600)} c=${channel}\r\n`],
+    // The embedded server takes ten seconds for those 5 MB.
+    name === 'hoodiecrow' ? ['500 kB on folded lines', folded(560)] : ['5 MB on folded lines', folded(5600)],
     ['ten thousand of them', notify().repeat(10_000)],
     ['a channel and then 200 kB', `${notify().trimEnd()};${' '.repeat(200_000)}\r\n`],
   ])('is not brought to a stop by an Email-Notify header with %s', async (_, header) => {
