@@ -1,6 +1,8 @@
 import { defineConfig } from 'vitest/config';
 import MailServerReporter from './test/mail-servers/reporter.js';
 
+/** Where to write the table of mail servers as well. */
+const tableFile = process.env.MAILPUSH_TEST_TABLE;
 /** Where to write the results as JSON, for programs; see `.ci/run`. */
 const resultFile = process.env.MAILPUSH_TEST_RESULT;
 
@@ -8,7 +10,7 @@ export default defineConfig({
   test: {
     include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
     setupFiles: ['test/setup.ts'],
-    reporters: ['default', new MailServerReporter(), ...(resultFile === undefined ? [] : ['json' as const])],
+    reporters: ['default', new MailServerReporter(tableFile), ...(resultFile === undefined ? [] : ['json' as const])],
     ...(resultFile !== undefined && { outputFile: { json: resultFile } }),
     testTimeout: 30_000,
     hookTimeout: 60_000,

@@ -26,39 +26,51 @@ if (toldIn !== undefined) {
     await new Promise(() => {});
   });
 } else {
-  describe.runIf(dovecot.available)('Dovecot', { meta: { mailServer: dovecot.name } }, () => {
-    it('leaves no process and no file behind, whoever is logged in', async () => {
-      const { server, client } = await startWithClient();
-      expect(processesOfGroup(server.processGroup).length).toBeGreaterThan(1);
-      await server.stop();
-      client.close();
-      expect(processesOfGroup(server.processGroup)).toEqual([]);
-      expect(existsSync(server.directory)).toBe(false);
-    });
-
-    it('runs without rights', async () => {
-      const server = await startDovecot();
-      const status = await readFile(`/proc/${server.processGroup}/status`, 'utf8');
-      await server.stop();
-      expect(Number(/^Uid:\t(\d+)/m.exec(status)?.[1])).toBeGreaterThan(0);
-    });
-
-    it('ends when the test run that started it is killed', async () => {
-      const told = join(await temporaryDirectory(), 'process-group');
-      const run = spawn(
-        process.execPath,
-        ['node_modules/vitest/vitest.mjs', 'run', 'test/mail-servers/dovecot.test.ts'],
-        { env: { ...process.env, MAILPUSH_TEST_KILLED_RUN: told, MAILPUSH_TEST_RESULT: undefined }, stdio: 'ignore' },
-      );
-      const [group, directory] = await vi.waitFor(async () => JSON.parse(await readFile(told, 'utf8')), {
-        timeout: 20_000,
+  describe.runIf(dovecot.available)(
+    'Dovecot',
+    { meta: { mailServer: dovecot.name, mailServerSuite: 'its processes' } },
+    () => {
+      it('leaves no process and no file behind, whoever is logged in', async () => {
+        const { server, client } = await startWithClient();
+        expect(processesOfGroup(server.processGroup).length).toBeGreaterThan(1);
+        await server.stop();
+        client.close();
+        expect(processesOfGroup(server.processGroup)).toEqual([]);
+        expect(existsSync(server.directory)).toBe(false);
       });
-      expect(processesOfGroup(group).length).toBeGreaterThan(1);
-      run.kill('SIGKILL');
-      await once(run, 'exit');
-      await vi.waitFor(() => expect(processesOfGroup(group)).toEqual([]), { timeout: 20_000 });
-      // Nobody is left to do this but us.
-      await rm(directory, { recursive: true });
-    });
-  });
+
+      it('runs without rights', async () => {
+        const server = await startDovecot();
+        const status = await readFile(`/proc/${server.processGroup}/status`, 'utf8');
+        await server.stop();
+        expect(Number(/^Uid:\t(\d+)/m.exec(status)?.[1])).toBeGreaterThan(0);
+      });
+
+      it('ends when the test run that started it is killed', async () => {
+        const told = join(await temporaryDirectory(), 'process-group');
+        const run = spawn(
+          process.execPath,
+          ['node_modules/vitest/vitest.mjs', 'run', 'test/mail-servers/dovecot.test.ts'],
+          {
+            env: {
+              ...process.env,
+              MAILPUSH_TEST_KILLED_RUN: told,
+              MAILPUSH_TEST_RESULT: undefined,
+              MAILPUSH_TEST_TABLE: undefined,
+            },
+            stdio: 'ignore',
+          },
+        );
+        const [group, directory] = await vi.waitFor(async () => JSON.parse(await readFile(told, 'utf8')), {
+          timeout: 20_000,
+        });
+        expect(processesOfGroup(group).length).toBeGreaterThan(1);
+        run.kill('SIGKILL');
+        await once(run, 'exit');
+        await vi.waitFor(() => expect(processesOfGroup(group)).toEqual([]), { timeout: 20_000 });
+        // Nobody is left to do this but us.
+        await rm(directory, { recursive: true });
+      });
+    },
+  );
 }

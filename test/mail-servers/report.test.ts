@@ -8,13 +8,20 @@ const kinds: MailServerKind[] = [
   { name: 'A longer name', available: false, reason: 'it is not installed', howToGet: 'scripts/test-servers', start },
 ];
 
-it('counts the tests of each mail server and says how to get those that were left out', () => {
-  const results = (['passed', 'passed', 'failed', 'skipped'] as const).map((state) => ({ mailServer: 'One', state }));
+it('counts the tests of each mail server and suite, and says how to get those that were left out', () => {
+  const results = [
+    { mailServer: 'One', suite: 'mail', state: 'passed' },
+    { mailServer: 'One', suite: 'mail', state: 'passed' },
+    { mailServer: 'One', suite: 'bytes', state: 'failed' },
+    { mailServer: 'One', suite: 'mail', state: 'skipped' },
+  ] as const;
   expect(reportMailServers(kinds, results)).toBe(
     [
-      'Mail server    passed  failed  skipped',
-      'One                 2       1        1',
+      'Mail server    passed  failed  skipped   [1] [2]',
+      'One                 2       1        1     -   2',
       'A longer name  left out: it is not installed; get it with scripts/test-servers',
+      '',
+      'Passed of [1] bytes, [2] mail',
     ].join('\n'),
   );
 });

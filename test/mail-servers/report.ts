@@ -4,22 +4,40 @@ import type { MailServerKind } from './test-mail-server.js';
 export interface MailServerResult {
   /** Name of the mail server. */
   readonly mailServer: string;
+  /** Title of the suite it belongs to, the same on every mail server. */
+  readonly suite: string;
   readonly state: 'passed' | 'failed' | 'skipped' | 'pending';
 }
 
-/** One row per mail server: what ran on it, or why it was left out and how to get it; empty if nothing was to run. */
+const states = ['passed', 'failed', 'skipped'] as const;
+
+/**
+ * One row per mail server: how many tests passed on it, failed and were skipped, and how many of each suite passed; or
+ * why it was left out and how to get it. The suites are numbered and named underneath. Empty if nothing was to run.
+ */
 export function reportMailServers(kinds: readonly MailServerKind[], results: readonly MailServerResult[]): string {
   if (results.length === 0) {
     return '';
   }
+  const suites = [...new Set(results.map(({ suite }) => suite))].sort();
   const width = Math.max(...kinds.map((kind) => kind.name.length), 'Mail server'.length);
   const rows = kinds.map((kind) => {
-    const counts = (['passed', 'failed', 'skipped'] as const).map((state) => {
-      const count = results.filter((result) => result.mailServer === kind.name && result.state === state).length;
-      return String(count).padStart(state.length);
+    const own = results.filter((result) => result.mailServer === kind.name);
+    if (!kind.available) {
+      return `${kind.name.padEnd(width)}  left out: ${kind.reason}; get it with ${kind.howToGet}`;
+    }
+    const counts = states.map((state) =>
+      String(own.filter((result) => result.state === state).length).padStart(state.length),
+    );
+    const passed = suites.map((suite) => {
+      const count = own.filter((result) => result.suite === suite && result.state === 'passed').length;
+      return (count === 0 ? '-' : String(count)).padStart(4);
     });
-    const left = `left out: ${kind.reason}; get it with ${kind.howToGet}`;
-    return `${kind.name.padEnd(width)}  ${kind.available ? counts.join('  ') : left}`;
+    return `${kind.name.padEnd(width)}  ${counts.join('  ')}  ${passed.join('')}`;
   });
-  return [`${'Mail server'.padEnd(width)}  passed  failed  skipped`, ...rows].join('\n');
+  const numbers = suites.map((_, index) => `[${index + 1}]`.padStart(4)).join('');
+  const legend = suites.map((suite, index) => `[${index + 1}] ${suite}`).join(', ');
+  return [`${'Mail server'.padEnd(width)}  ${states.join('  ')}  ${numbers}`, ...rows, '', `Passed of ${legend}`].join(
+    '\n',
+  );
 }
