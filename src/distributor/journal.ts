@@ -46,6 +46,11 @@ function opened(log: Log, facts: Readonly<Record<string, unknown>>, verdict: Ver
       );
     case 'waiting for key':
       return log.info({ event: 'push.waiting-for-key', ...facts }, 'A push waits for the handshake of its sender.');
+    case 'early':
+      return log.warn(
+        { event: 'push.early', ...facts },
+        "A push is dated in the future: it waits, as the clock of this machine or its sender's is wrong.",
+      );
     case 'unreadable':
       return log.warn(
         { event: 'push.unreadable', ...facts, reason: verdict.reason },

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { MessageRef } from '../../imap/index.js';
 import { nextDue } from './schedule.js';
 import {
   type ChannelState,
@@ -17,7 +18,12 @@ const pin: Pin = { fingerprint: 'b'.repeat(40), address: 'push@app.example', key
 const ttlMs = 40 * 60_000;
 
 /** What a mail turns out to be once it is opened. */
-type Kind = 'push' | 'copy of the first' | 'unreadable' | 'refused' | 'no handshake';
+type Kind = 'push' | 'copy of the first' | 'unreadable' | 'refused' | 'no handshake' | 'early';
+
+interface Mail {
+  readonly kind: Kind;
+  readonly id: string;
+}
 
 /**
  * A mailbox, a disk and an app around one channel, all of which answer when and how they like; and the rules that must
@@ -26,11 +32,14 @@ type Kind = 'push' | 'copy of the first' | 'unreadable' | 'refused' | 'no handsh
 class World {
   now = 1_800_000_000_000;
   readonly start = this.now;
-  readonly mailbox = new Map<number, Kind>();
+  readonly early = this.now + ttlMs / 2;
+  mailbox = new Map<number, Mail>();
+  uidValidity = 1;
   readonly disk = { delivered: new Set<string>(), pin: undefined as Pin | undefined };
   readonly app: string[] = [];
-  readonly left = new Set<number>();
+  readonly left = new Set<Mail>();
   lastUid = 0;
+  mails = 0;
   crashes = 0;
   retired = false;
   state: ChannelState = this.fresh();
@@ -40,8 +49,31 @@ class World {
     return initialChannelState({ pin: this.disk.pin, retired: this.retired, keepRejected: false });
   }
 
-  idOf(uid: number): string {
-    return this.mailbox.get(uid) === 'copy of the first' ? 'id1' : `id${uid}`;
+  at(uid: number): MessageRef {
+    return { uidValidity: `${this.uidValidity}`, uid };
+  }
+
+  /** The mail behind a reference; none when it is gone, or when the reference is from before a renumbering. */
+  mailAt(message: MessageRef): Mail | undefined {
+    return message.uidValidity === `${this.uidValidity}` ? this.mailbox.get(message.uid) : undefined;
+  }
+
+  arrive(kind: Kind): void {
+    this.mails += 1;
+    this.lastUid += 1;
+    // The first is a push, so that its copies have something to be copies of.
+    const mail: Mail = { kind: this.mails === 1 ? 'push' : kind, id: `id${this.mails}` };
+    this.mailbox.set(this.lastUid, kind === 'copy of the first' ? { ...mail, id: 'id1' } : mail);
+    this.run({ type: 'found', messages: [this.at(this.lastUid)] });
+  }
+
+  renumber(): void {
+    const mails = [...this.mailbox.values()];
+    this.mailbox = new Map(mails.map((mail, index) => [index + 1, mail]));
+    this.lastUid = mails.length;
+    this.uidValidity += 1;
+    this.run({ type: 'renumbered' });
+    this.look();
   }
 
   run(event: Happening): void {
@@ -49,13 +81,13 @@ class World {
     this.state = next.state;
     for (const effect of next.effects) {
       this.check(effect);
-      if (effect.type === 'leave') this.left.add(effect.message.uid);
-      else this.asked.push(effect);
+      const mail = this.mailAt(effect.message);
+      if (effect.type !== 'leave') this.asked.push(effect);
+      else if (mail !== undefined) this.left.add(mail);
     }
   }
 
   check(effect: Effect): void {
-    const { uid } = effect.message;
     if (effect.type === 'deliver') {
       expect(this.retired, 'nothing is delivered after the end of the registration').toBe(false);
       expect(this.disk.delivered.has(effect.push.id), 'nothing is delivered twice').toBe(false);
@@ -64,30 +96,27 @@ class World {
         'one at a time',
       ).toBe(false);
     }
-    if (effect.type === 'remove' && ['push', 'no handshake'].includes(this.mailbox.get(uid) ?? '')) {
-      const isOver = this.retired || this.now >= this.start + ttlMs;
-      expect(isOver || this.disk.delivered.has(this.idOf(uid)), 'a push leaves only after its app has it').toBe(true);
-    }
-    if (effect.type === 'remove') expect(this.mailbox.get(uid), 'what is not ours stays').not.toBe('unreadable');
+    const mail = this.mailAt(effect.message);
+    if (effect.type !== 'remove' || mail === undefined) return;
+    expect(mail.kind, 'what is not ours stays').not.toBe('unreadable');
+    if (mail.kind === 'refused') return;
+    const isOver = this.retired || this.now >= this.start + ttlMs;
+    expect(isOver || this.disk.delivered.has(mail.id), 'a push leaves only after its app has it').toBe(true);
   }
 
-  verdict(uid: number): Verdict {
-    const kind = this.mailbox.get(uid);
+  verdict({ kind, id }: Mail): Verdict {
     const liveUntil = this.start + ttlMs;
     if (kind === 'unreadable') return { kind: 'unreadable', reason: 'not for us' };
     if (this.state.retired) return { kind: 'retired' };
     if (kind === 'refused') return { kind: 'refused', reason: 'unsigned' };
     if (kind === 'no handshake' && this.state.pin === undefined) return { kind: 'waiting for key', until: liveUntil };
-    if (this.disk.delivered.has(this.idOf(uid))) return { kind: 'duplicate' };
+    if (this.disk.delivered.has(id)) return { kind: 'duplicate' };
     if (liveUntil <= this.now) return { kind: 'expired' };
     const times = { liveUntil, rememberUntil: liveUntil };
-    const push = {
-      id: this.idOf(uid),
-      payload: new Uint8Array([1]),
-      urgency: 'normal' as const,
-      topic: undefined,
-      ...times,
-    };
+    if (kind === 'early' && this.now < this.early) {
+      return { kind: 'early', notBefore: this.early, until: liveUntil };
+    }
+    const push = { id, payload: new Uint8Array([1]), urgency: 'normal' as const, topic: undefined, ...times };
     return { kind: 'deliverable', push, pin: this.state.pin === undefined ? pin : undefined };
   }
 
@@ -96,12 +125,14 @@ class World {
     const [effect] = this.asked.splice(index % Math.max(1, this.asked.length), 1);
     if (effect === undefined || effect.type === 'leave') return;
     const { message } = effect;
+    const mail = this.mailAt(message);
     switch (effect.type) {
       case 'open':
-        if (!this.mailbox.has(message.uid)) return this.run({ type: 'gone', message });
-        return well
-          ? this.run({ type: 'opened', message, verdict: this.verdict(message.uid) })
-          : this.run({ type: 'open failed', message });
+        return mail === undefined
+          ? this.run({ type: 'gone', message })
+          : well
+            ? this.run({ type: 'opened', message, verdict: this.verdict(mail) })
+            : this.run({ type: 'open failed', message, refused: index % 2 === 0 });
       case 'deliver':
         if (well) this.app.push(effect.push.id);
         return this.run({ type: well ? 'accepted' : index % 2 === 0 ? 'refused by app' : 'app unreachable', message });
@@ -111,15 +142,15 @@ class World {
         this.disk.pin ??= effect.pin;
         return this.run({ type: 'recorded', message });
       case 'remove':
-        if (!well) return this.run({ type: 'remove failed', message });
-        this.mailbox.delete(message.uid);
+        if (!well) return this.run({ type: 'remove failed', message, refused: index % 2 === 0 });
+        if (mail !== undefined) this.mailbox.delete(message.uid);
         return this.run({ type: 'removed', message });
     }
   }
 
   look(): void {
-    for (const uid of this.mailbox.keys()) {
-      if (!this.left.has(uid)) this.run({ type: 'found', messages: [{ uidValidity: '1', uid }] });
+    for (const [uid, mail] of this.mailbox) {
+      if (!this.left.has(mail)) this.run({ type: 'found', messages: [this.at(uid)] });
     }
   }
 
@@ -156,12 +187,15 @@ const kind = fc.constantFrom<Kind>(
   'unreadable',
   'refused',
   'no handshake',
+  'early',
 );
 const happening = fc.oneof(
   { weight: 3, arbitrary: fc.record({ do: fc.constant('mail' as const), kind }) },
   { weight: 12, arbitrary: fc.record({ do: fc.constant('answer' as const), index: fc.nat(20), well: fc.boolean() }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('time' as const), ms: fc.nat(600_000) }) },
-  fc.record({ do: fc.constantFrom('crash' as const, 'reconnect' as const, 'app appeared' as const) }),
+  fc.record({
+    do: fc.constantFrom('crash' as const, 'reconnect' as const, 'renumber' as const, 'app appeared' as const),
+  }),
   fc.record({ do: fc.constant('expunge' as const), uid: fc.integer({ min: 1, max: 10 }) }),
 );
 
@@ -169,10 +203,7 @@ function play(world: World, happenings: readonly (typeof happening extends fc.Ar
   for (const one of happenings) {
     switch (one.do) {
       case 'mail':
-        world.lastUid += 1;
-        // The first is a push, so that its copies have something to be copies of.
-        world.mailbox.set(world.lastUid, world.lastUid === 1 ? 'push' : one.kind);
-        world.run({ type: 'found', messages: [{ uidValidity: '1', uid: world.lastUid }] });
+        world.arrive(one.kind);
         break;
       case 'answer':
         world.answer(one.index, one.well);
@@ -192,7 +223,10 @@ function play(world: World, happenings: readonly (typeof happening extends fc.Ar
         break;
       case 'expunge':
         world.mailbox.delete(one.uid);
-        world.run({ type: 'gone', message: { uidValidity: '1', uid: one.uid } });
+        world.run({ type: 'gone', message: world.at(one.uid) });
+        break;
+      case 'renumber':
+        world.renumber();
     }
   }
 }
@@ -204,7 +238,7 @@ describe('whatever happens in whatever order', () => {
         const world = new World();
         play(world, happenings);
         world.settle();
-        expect([...world.mailbox.values()].filter((left) => left !== 'unreadable')).toEqual([]);
+        expect([...world.mailbox.values()].filter(({ kind }) => kind !== 'unreadable')).toEqual([]);
         expect(world.state.pushes).toEqual([]);
         const twice = world.app.length - new Set(world.app).size;
         expect(twice, 'twice only where a crash fell between answer and record').toBeLessThanOrEqual(world.crashes);
@@ -225,7 +259,7 @@ describe('whatever happens in whatever order', () => {
         play(world, after);
         world.settle();
         expect(world.app.length - delivered).toBeLessThanOrEqual(underWay);
-        expect([...world.mailbox.values()].filter((left) => left !== 'unreadable')).toEqual([]);
+        expect([...world.mailbox.values()].filter(({ kind }) => kind !== 'unreadable')).toEqual([]);
       }),
       { numRuns: 200 },
     );

@@ -1,3 +1,4 @@
+import { MailpushError } from '../../errors.js';
 import type { MessageRef } from '../../imap/index.js';
 import type { Runtime } from '../../runtime.js';
 import type { OpenedMail } from './judge.js';
@@ -14,16 +15,16 @@ export type Happening = WithoutNow<DeliveryEvent>;
 export interface CourierWork {
   /** Fetches and decrypts a mail; undefined when it is not there any more. Rejects when it could not be fetched. */
   open(message: MessageRef, pin: Pin | undefined): Promise<OpenedMail | undefined>;
-  /** Judges what was opened; in the same breath as the verdict is taken in, so that nothing can come between. */
+  /** Judges what was opened; in the same breath as the verdict is taken in, so that no copy can be delivered between. */
   judge(mail: OpenedMail, state: ChannelState): Verdict;
-  deliver(push: Push): Promise<'accepted' | 'refused' | 'unreachable'>;
+  deliver(push: Push): Promise<keyof typeof answers>;
   record(outcome: Outcome, pin: Pin | undefined): Promise<void>;
   remove(message: MessageRef): Promise<void>;
   /** The mail stays where it is and is of no interest any more. */
   leave(message: MessageRef, reason: string): void;
   /** Told of everything that happens, after it has been taken in. */
   happened(event: Happening, state: ChannelState): void;
-  /** Told of errors behind `open failed`, `record failed` and `remove failed`. */
+  /** Told of errors behind `open failed`, `app unreachable`, `record failed` and `remove failed`. */
   failed(error: unknown): void;
 }
 
@@ -31,33 +32,39 @@ export interface CourierWork {
 export interface Courier {
   dispatch(event: Happening): void;
   readonly state: ChannelState;
-  /** Takes nothing in any more and asks for nothing. */
-  close(): void;
+  /** Begins nothing any more; resolves when what the app has been given is answered, and on disk if it was accepted. */
+  close(): Promise<void>;
 }
 
 /** Timers are renewed after this time at the latest: a suspended machine or a changed clock delays nothing for long. */
-const longestSleepMs = 60 * 60_000;
+const longestSleepMs = 5 * 60_000;
+
+const answers = { accepted: 'accepted', refused: 'refused by app', unreachable: 'app unreachable' } as const;
+
+/** Whether the mail server answered, and said no. */
+const isRefusal = (error: unknown): boolean => error instanceof MailpushError && error.code === 'ERR_IMAP_REFUSED';
 
 /** Makes a courier: `step` decides, `work` does, and the answers come back as events. */
 export function createCourier(initial: ChannelState, work: CourierWork, runtime: Runtime): Courier {
   let state = initial;
-  let closed = false;
+  let isClosing = false;
   let timer = new AbortController();
+  /** Deliveries and records: what must not be cut off halfway, because the app would get it twice. */
+  const underWay = new Set<Promise<void>>();
 
   function dispatch(event: Happening): void {
-    if (closed) return;
     const now = runtime.now();
     const next = step(state, { ...event, now });
     state = next.state;
     work.happened(event, state);
-    for (const effect of next.effects) void perform(effect);
+    for (const effect of next.effects) perform(effect);
     arm(now);
   }
 
   function arm(now: number): void {
     timer.abort();
     const due = nextDue(state, now);
-    if (due === undefined) return;
+    if (due === undefined || isClosing) return;
     timer = new AbortController();
     const ms = Math.min(longestSleepMs, due - now);
     runtime.sleep(ms, timer.signal).then(
@@ -66,56 +73,72 @@ export function createCourier(initial: ChannelState, work: CourierWork, runtime:
     );
   }
 
-  async function perform(effect: Effect): Promise<void> {
+  function perform(effect: Effect): void {
+    // What the app has taken is written down even at the end.
+    if (isClosing && effect.type !== 'record') return;
     switch (effect.type) {
       case 'open':
-        return await open(effect.message);
+        return void open(effect.message);
       case 'deliver':
-        return await deliver(effect.message, effect.push);
+        return finish(deliver(effect.message, effect.push));
       case 'record':
-        return await settle(effect.message, () => work.record(effect.outcome, effect.pin), 'recorded', 'record failed');
+        return finish(record(effect.message, effect.outcome, effect.pin));
       case 'remove':
-        return await settle(effect.message, () => work.remove(effect.message), 'removed', 'remove failed');
+        return void remove(effect.message);
       case 'leave':
-        work.leave(effect.message, effect.reason);
+        return work.leave(effect.message, effect.reason);
     }
+  }
+
+  function finish(work: Promise<void>): void {
+    underWay.add(work);
+    void work.finally(() => underWay.delete(work));
   }
 
   async function open(message: MessageRef): Promise<void> {
+    let event: Happening;
     try {
       const mail = await work.open(message, state.pin);
-      if (mail === undefined) dispatch({ type: 'gone', message });
-      else dispatch({ type: 'opened', message, verdict: work.judge(mail, state) });
+      event =
+        mail === undefined ? { type: 'gone', message } : { type: 'opened', message, verdict: work.judge(mail, state) };
     } catch (error) {
       work.failed(error);
-      dispatch({ type: 'open failed', message });
+      event = { type: 'open failed', message, refused: isRefusal(error) };
     }
+    dispatch(event);
   }
 
   async function deliver(message: MessageRef, push: Push): Promise<void> {
-    switch (await work.deliver(push)) {
-      case 'accepted':
-        return dispatch({ type: 'accepted', message });
-      case 'refused':
-        return dispatch({ type: 'refused by app', message });
-      case 'unreachable':
-        return dispatch({ type: 'app unreachable', message });
-    }
-  }
-
-  async function settle(
-    message: MessageRef,
-    act: () => Promise<void>,
-    done: 'recorded' | 'removed',
-    notDone: 'record failed' | 'remove failed',
-  ): Promise<void> {
+    let event: Happening;
     try {
-      await act();
+      event = { type: answers[await work.deliver(push)], message };
     } catch (error) {
       work.failed(error);
-      return dispatch({ type: notDone, message });
+      event = { type: 'app unreachable', message };
     }
-    dispatch({ type: done, message });
+    dispatch(event);
+  }
+
+  async function record(message: MessageRef, outcome: Outcome, pin: Pin | undefined): Promise<void> {
+    let event: Happening = { type: 'recorded', message };
+    try {
+      await work.record(outcome, pin);
+    } catch (error) {
+      work.failed(error);
+      event = { type: 'record failed', message };
+    }
+    dispatch(event);
+  }
+
+  async function remove(message: MessageRef): Promise<void> {
+    let event: Happening = { type: 'removed', message };
+    try {
+      await work.remove(message);
+    } catch (error) {
+      work.failed(error);
+      event = { type: 'remove failed', message, refused: isRefusal(error) };
+    }
+    dispatch(event);
   }
 
   return {
@@ -123,9 +146,10 @@ export function createCourier(initial: ChannelState, work: CourierWork, runtime:
     get state() {
       return state;
     },
-    close: () => {
-      closed = true;
+    close: async () => {
+      isClosing = true;
       timer.abort();
+      while (underWay.size > 0) await Promise.race(underWay);
     },
   };
 }

@@ -1,6 +1,6 @@
 import { canonicalAddress, type PushHeader } from '../../notify-spec/index.js';
 import type { Pin, Push, Verdict } from './state.js';
-import { clockToleranceMs, minLifeMs, rememberMs } from './timing.js';
+import { clockToleranceMs, maxEarlyMs, minLifeMs, rememberMs } from './timing.js';
 
 /** What is known of the signature inside a mail that decrypted. */
 export type Signer =
@@ -44,6 +44,15 @@ export interface Expected {
 const refused = (reason: string): Verdict => ({ kind: 'refused', reason });
 const sameAddress = (a: string, b: string): boolean => canonicalAddress(a) === canonicalAddress(b);
 
+/** The key that signed, where it is certainly not the one that may. */
+function wrongSigner(signature: Signer, { pin, sender }: Expected): string | undefined {
+  // An app names a fingerprint and not a key, so that an unknown one may still turn out to be it.
+  if (signature.state === 'unknown-signer') return pin === undefined ? undefined : signature.keyId;
+  if (signature.state !== 'valid') return undefined;
+  const { fingerprint } = signature.signer;
+  return fingerprint === (pin?.fingerprint ?? sender ?? fingerprint) ? undefined : fingerprint;
+}
+
 /**
  * Judges a mail: is it, once and in time, from the app server that this channel belongs to? Only what was inside the
  * encryption counts; the outer headers have done their work by leading here.
@@ -52,28 +61,32 @@ export function judge(mail: OpenedMail, expected: Expected): Verdict {
   if (mail.kind === 'closed') return { kind: 'unreadable', reason: mail.reason };
   if (expected.retired) return { kind: 'retired' };
   const { signature, inside } = mail;
+  const { pin, now } = expected;
   if (signature.state === 'unsigned') return refused('It is not signed.');
-  if (signature.state === 'invalid') return refused(`Its signature is not valid: ${signature.reason}`);
   if (inside.kind === 'malformed') return refused(inside.reason);
   const { push } = inside;
   if (push.channel !== expected.channel) return refused('It was made for another channel.');
   if (!sameAddress(inside.to, expected.address)) return refused('It was made for another address.');
+  const wrong = wrongSigner(signature, expected);
+  if (wrong !== undefined) {
+    return refused(`It is signed by ${wrong}, pinned is ${pin?.fingerprint ?? expected.sender}.`);
+  }
+
   const endsAt = (push.timestamp + push.ttlSeconds) * 1000;
   const liveUntil = Math.max(endsAt, push.timestamp * 1000 + minLifeMs) + clockToleranceMs;
-
-  const known = expected.pin?.fingerprint ?? expected.sender;
+  const notBefore = push.timestamp * 1000 - clockToleranceMs;
+  if (notBefore > now + maxEarlyMs) return refused('It is dated in the future.');
+  // Before the signature counts: to a clock that is behind, none from later on is valid.
+  if (notBefore > now) return { kind: 'early', notBefore, until: liveUntil };
+  if (signature.state === 'invalid') return refused(`Its signature is not valid: ${signature.reason}`);
   if (signature.state === 'unknown-signer') {
-    if (expected.pin !== undefined) return refused(wrongSigner(signature.keyId, expected.pin.fingerprint));
-    return liveUntil <= expected.now ? { kind: 'expired' } : { kind: 'waiting for key', until: liveUntil };
+    return liveUntil <= now ? { kind: 'expired' } : { kind: 'waiting for key', until: liveUntil };
   }
+
   const { signer } = signature;
-  if (known !== undefined && known !== signer.fingerprint) {
-    return refused(wrongSigner(signer.fingerprint, known));
-  }
   if (!sameAddress(inside.from, signer.address)) return refused("Its From is not the address of the sender's key.");
-  if (push.timestamp * 1000 > expected.now + clockToleranceMs) return refused('It is dated in the future.');
   if (expected.wasDelivered(push.id)) return { kind: 'duplicate' };
-  if (liveUntil <= expected.now) return { kind: 'expired' };
+  if (liveUntil <= now) return { kind: 'expired' };
   const opened: Push = {
     id: push.id,
     payload: inside.payload,
@@ -82,9 +95,5 @@ export function judge(mail: OpenedMail, expected: Expected): Verdict {
     liveUntil,
     rememberUntil: Math.max(endsAt + rememberMs, liveUntil),
   };
-  return { kind: 'deliverable', push: opened, pin: expected.pin === undefined ? signer : undefined };
-}
-
-function wrongSigner(signer: string, known: string | undefined): string {
-  return `It is signed by ${signer}, pinned is ${known}.`;
+  return { kind: 'deliverable', push: opened, pin: pin === undefined ? signer : undefined };
 }

@@ -1,6 +1,6 @@
 import type { MessageRef } from '../../imap/index.js';
-import type { ChannelState, Effect, Outcome, Stage } from './state.js';
-import { openAhead } from './timing.js';
+import type { ChannelState, Effect, OpenPush, Outcome, Stage } from './state.js';
+import { asideFailures, openAhead } from './timing.js';
 
 /** Finds everything that may happen now: the one delivery, openings, records and removals. */
 export function schedule(before: ChannelState, now: number): { state: ChannelState; effects: Effect[] } {
@@ -56,6 +56,7 @@ export function nextDue(state: ChannelState, now: number): number | undefined {
 interface Draft {
   readonly message: MessageRef;
   readonly refusals: number;
+  readonly failures: number;
   stage: Stage;
 }
 
@@ -90,6 +91,13 @@ function end(stage: Stage, retired: boolean, now: number): Stage {
   }
 }
 
+/** Its app is being given it, or has got it and that is not on disk yet: a crash can repeat one push per channel at most. */
+const isUnderWay = ({ stage }: Pick<OpenPush, 'stage'>): boolean =>
+  stage.name === 'delivering' || (stage.name === 'settled' && stage.outcome.kind === 'delivered');
+
+/** The mail server does not give it: it holds up nobody. */
+const isAside = ({ failures }: Pick<OpenPush, 'failures'>): boolean => failures >= asideFailures;
+
 /** One at a time, in mailbox order; a push that has not been opened yet holds up those behind it. */
 function deliverNext(
   pushes: readonly Draft[],
@@ -98,28 +106,16 @@ function deliverNext(
   now: number,
   effects: Effect[],
 ): void {
+  if (reachableAt > now || pushes.some(isUnderWay)) return;
   for (const push of pushes) {
     const { stage } = push;
     if (oldestUnopened !== undefined && oldestUnopened.uid < push.message.uid) return;
-    switch (stage.name) {
-      case 'delivering':
-      case 'found':
-      case 'opening':
-        return;
-      case 'settled':
-        // The next one only after this one is on disk, so that a crash can repeat one push per channel at most.
-        if (stage.outcome.kind === 'delivered') return;
-        break;
-      case 'deliverable':
-        if (stage.retryAt > now || reachableAt > now) return;
-        push.stage = { name: 'delivering', push: stage.push };
-        effects.push({ type: 'deliver', message: push.message, push: stage.push });
-        return;
-      case 'waiting for key':
-      case 'parked':
-      case 'recorded':
-        break;
-    }
+    if ((stage.name === 'found' || stage.name === 'opening') && !isAside(push)) return;
+    if (stage.name !== 'deliverable') continue;
+    if (stage.retryAt > now) return;
+    push.stage = { name: 'delivering', push: stage.push };
+    effects.push({ type: 'deliver', message: push.message, push: stage.push });
+    return;
   }
 }
 
@@ -133,9 +129,10 @@ function openNext(
   const inMemory = pushes.filter(({ stage }) => stage.name === 'deliverable' || stage.name === 'delivering').length;
   if (inMemory >= openAhead || pushes.some(({ stage }) => stage.name === 'opening')) return backlog;
   const oldest = backlog[0];
-  const again = pushes.find(({ stage }) => stage.name === 'found');
+  const isDue = ({ stage }: Draft): boolean => stage.name === 'found' && stage.retryAt <= now;
+  const again = pushes.find((push) => isDue(push) || (push.stage.name === 'found' && !isAside(push)));
   if (again !== undefined && (oldest === undefined || again.message.uid < oldest.uid)) {
-    if (again.stage.name === 'found' && again.stage.retryAt <= now) {
+    if (isDue(again)) {
       again.stage = { name: 'opening' };
       effects.push({ type: 'open', message: again.message });
     }
@@ -144,6 +141,11 @@ function openNext(
   if (oldest === undefined) return backlog;
   effects.push({ type: 'open', message: oldest });
   const after = pushes.findIndex(({ message }) => message.uid > oldest.uid);
-  pushes.splice(after < 0 ? pushes.length : after, 0, { message: oldest, refusals: 0, stage: { name: 'opening' } });
+  pushes.splice(after < 0 ? pushes.length : after, 0, {
+    message: oldest,
+    refusals: 0,
+    failures: 0,
+    stage: { name: 'opening' },
+  });
   return backlog.slice(1);
 }

@@ -40,6 +40,8 @@ export type Verdict =
   | { readonly kind: 'deliverable'; readonly push: Push; readonly pin: Pin | undefined }
   /** Signed by a key that is not known yet: waits for the sender's handshake. */
   | { readonly kind: 'waiting for key'; readonly until: number }
+  /** Dated later than now, so one of the clocks is wrong: it is judged when its time has come. */
+  | { readonly kind: 'early'; readonly notBefore: number; readonly until: number }
   /** It did not decrypt with the channel's key: nobody's business but the user's. Left untouched for ever. */
   | { readonly kind: 'unreadable'; readonly reason: string }
   | Discard;
@@ -51,7 +53,7 @@ export type Stage =
   | { readonly name: 'waiting for key'; readonly until: number }
   | { readonly name: 'deliverable'; readonly push: Push; readonly retryAt: number }
   | { readonly name: 'delivering'; readonly push: Push }
-  /** Its app refused it again and again; it is opened and tried anew at `retryAt` and blocks nothing until then. */
+  /** Its app refused it again and again, or it is early: opened and tried anew at `retryAt`, and blocks nothing until then. */
   | { readonly name: 'parked'; readonly retryAt: number; readonly until: number }
   /** Its app has it, or it is not to have it; that is not on disk yet. */
   | { readonly name: 'settled'; readonly outcome: Outcome; readonly retryAt: number; readonly recording: boolean }
@@ -63,6 +65,8 @@ export interface OpenPush {
   readonly message: MessageRef;
   /** How often the app refused it. */
   readonly refusals: number;
+  /** How often in a row the mail server said no to what is to be done with it: to open it, later on to remove it. */
+  readonly failures: number;
   readonly stage: Stage;
 }
 
@@ -93,8 +97,8 @@ export type DeliveryEvent = { readonly now: number } & (
   /** The server numbers its messages anew: whatever is open will be found again under another UID. */
   | { readonly type: 'renumbered' }
   | { readonly type: 'opened'; readonly message: MessageRef; readonly verdict: Verdict }
-  /** The mail could not be fetched this time. */
-  | { readonly type: 'open failed'; readonly message: MessageRef }
+  /** The mail could not be fetched this time; `refused`: because the mail server said no. */
+  | { readonly type: 'open failed'; readonly message: MessageRef; readonly refused: boolean }
   | { readonly type: 'accepted'; readonly message: MessageRef }
   | { readonly type: 'refused by app'; readonly message: MessageRef }
   | { readonly type: 'app unreachable'; readonly message: MessageRef }
@@ -102,7 +106,7 @@ export type DeliveryEvent = { readonly now: number } & (
   | { readonly type: 'recorded'; readonly message: MessageRef }
   | { readonly type: 'record failed'; readonly message: MessageRef }
   | { readonly type: 'removed'; readonly message: MessageRef }
-  | { readonly type: 'remove failed'; readonly message: MessageRef }
+  | { readonly type: 'remove failed'; readonly message: MessageRef; readonly refused: boolean }
   | { readonly type: 'retired' }
   | { readonly type: 'time passed' }
 );

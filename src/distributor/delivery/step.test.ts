@@ -10,7 +10,16 @@ import {
   type Verdict,
 } from './state.js';
 import { step } from './step.js';
-import { maxRefusals, openAhead, parkedRetryMs, reopenMs, settleRetryMs, unreachableFirstMs } from './timing.js';
+import {
+  asideFailures,
+  maxAside,
+  maxRefusals,
+  openAhead,
+  parkedRetryMs,
+  reopenMs,
+  settleRetryMs,
+  unreachableFirstMs,
+} from './timing.js';
 
 const noon = Date.UTC(2026, 10, 2, 12);
 const hour = 3_600_000;
@@ -160,6 +169,13 @@ describe('a push whose signer is not known yet', () => {
     expect(short(c.run({ type: 'opened', message: at(1), verdict: deliverable('x') }))).toEqual(['deliver 1']);
   });
 
+  it('is refused where so many wait already that somebody only wants to fill memory', () => {
+    const c = channel({ pin: undefined });
+    for (let uid = 1; uid <= maxAside; uid += 1) c.open(uid, waiting);
+    expect(short(c.open(maxAside + 1, waiting))).toEqual([`open ${maxAside + 1}`, `record ${maxAside + 1}`]);
+    expect(c.state.pushes).toHaveLength(maxAside + 1);
+  });
+
   it('expires at the end of its TTL', () => {
     const c = channel({ pin: undefined });
     c.open(1, waiting);
@@ -215,7 +231,7 @@ describe('trouble with mailbox and disk', () => {
   it('opens again after a failed fetch, later or when the mail is found on a new connection', () => {
     const c = channel();
     c.run({ type: 'found', messages: [at(1)] });
-    expect(c.run({ type: 'open failed', message: at(1) })).toEqual([]);
+    expect(c.run({ type: 'open failed', message: at(1), refused: false })).toEqual([]);
     expect(nextDue(c.state, noon)).toBe(noon + reopenMs);
     expect(short(c.run({ type: 'found', messages: [at(1)] }, noon + 1))).toEqual(['open 1']);
   });
@@ -227,7 +243,7 @@ describe('trouble with mailbox and disk', () => {
     expect(c.run({ type: 'record failed', message: at(1) })).toEqual([]);
     expect(short(c.run({ type: 'time passed' }, noon + settleRetryMs))).toEqual(['record 1']);
     c.run({ type: 'recorded', message: at(1) });
-    expect(c.run({ type: 'remove failed', message: at(1) })).toEqual([]);
+    expect(c.run({ type: 'remove failed', message: at(1), refused: false })).toEqual([]);
     expect(short(c.run({ type: 'found', messages: [at(1)] }, noon + 1))).toEqual(['remove 1']);
   });
 
@@ -250,21 +266,92 @@ describe('trouble with mailbox and disk', () => {
     expect(c.run({ type: 'accepted', message: at(1) })).toMatchObject([{ type: 'record', message: at(1) }]);
   });
 
+  it('delivers nothing else while a delivery is under way, even if the mailbox order is another by now', () => {
+    const c = channel();
+    c.open(900, deliverable('x'));
+    c.run({ type: 'renumbered' });
+    // The same push, and it has not been accepted yet.
+    const copy = { uidValidity: '8', uid: 1 };
+    c.run({ type: 'found', messages: [copy] });
+    expect(c.run({ type: 'opened', message: copy, verdict: deliverable('x') })).toEqual([]);
+    expect(short(c.run({ type: 'accepted', message: at(900) }))).toEqual(['record 900']);
+    const effects = c.run({ type: 'recorded', message: at(900) });
+    expect(effects).toMatchObject([
+      { type: 'record', message: copy, outcome: { kind: 'duplicate' } },
+      { type: 'remove', message: at(900) },
+    ]);
+  });
+
   it('ignores answers that come too late', () => {
     const c = channel();
     c.run({ type: 'found', messages: [at(1)] });
     const before = c.state;
-    for (const type of [
-      'accepted',
-      'refused by app',
-      'recorded',
-      'removed',
-      'record failed',
-      'remove failed',
-    ] as const) {
+    for (const type of ['accepted', 'refused by app', 'recorded', 'removed', 'record failed'] as const) {
       expect(c.run({ type, message: at(1) })).toEqual([]);
     }
+    expect(c.run({ type: 'remove failed', message: at(1), refused: true })).toEqual([]);
     expect(c.state.pushes).toEqual(before.pushes);
+  });
+});
+
+describe('a mail server that says no', () => {
+  it('holds up those behind a mail that it does not give only for the first tries', () => {
+    const c = channel();
+    c.run({ type: 'found', messages: [at(1), at(2)] });
+    let now = noon;
+    const refusals: string[][] = [];
+    for (let tries = 1; tries <= asideFailures; tries += 1) {
+      refusals.push(short(c.run({ type: 'open failed', message: at(1), refused: true }, now)));
+      now = nextDue(c.state, now) ?? now;
+      if (tries < asideFailures) expect(short(c.run({ type: 'time passed' }, now))).toEqual(['open 1']);
+    }
+    expect(refusals).toEqual([[], [], ['open 2']]);
+    expect(short(c.run({ type: 'opened', message: at(2), verdict: deliverable('y') }))).toEqual(['deliver 2']);
+    expect(short(c.run({ type: 'time passed' }, now))).toEqual(['open 1']);
+    c.run({ type: 'opened', message: at(1), verdict: deliverable('x') });
+    expect(short(c.run({ type: 'accepted', message: at(2) }))).toEqual(['record 2']);
+    expect(short(c.run({ type: 'recorded', message: at(2) }))).toEqual(['deliver 1', 'remove 2']);
+  });
+
+  it.each(['open', 'remove'] as const)('for a day to %s a mail leaves it where it is', (what) => {
+    const c = channel();
+    if (what === 'open') c.run({ type: 'found', messages: [at(1)] });
+    else {
+      c.open(1, { kind: 'expired' });
+      c.run({ type: 'recorded', message: at(1) });
+    }
+    let now = noon;
+    let effects = c.run({ type: `${what} failed`, message: at(1), refused: true }, now);
+    for (let tries = 1; effects.length === 0; tries += 1) {
+      expect(tries).toBeLessThan(100);
+      now = nextDue(c.state, now) ?? now;
+      c.run({ type: 'time passed' }, now);
+      effects = c.run({ type: `${what} failed`, message: at(1), refused: true }, now);
+    }
+    expect(short(effects)).toEqual(['leave 1']);
+    expect(c.state.pushes).toEqual([]);
+    expect((now - noon) / hour).toBeGreaterThan(20);
+  });
+
+  it('is not what it is when there is no connection: then a mail is never given up', () => {
+    const c = channel();
+    c.run({ type: 'found', messages: [at(1), at(2)] });
+    let now = noon;
+    for (let tries = 1; tries <= 100; tries += 1) {
+      expect(c.run({ type: 'open failed', message: at(1), refused: false }, now)).toEqual([]);
+      now += reopenMs;
+      expect(short(c.run({ type: 'time passed' }, now))).toEqual(['open 1']);
+    }
+  });
+});
+
+describe('a push that is early', () => {
+  it('blocks nothing, and is opened again when its time has come', () => {
+    const c = channel();
+    c.open(1, { kind: 'early', notBefore: noon + hour, until: noon + 2 * hour });
+    expect(short(c.open(2, deliverable('y')))).toEqual(['open 2', 'deliver 2']);
+    expect(nextDue(c.state, noon)).toBe(noon + hour);
+    expect(short(c.run({ type: 'time passed' }, noon + hour))).toEqual(['open 1']);
   });
 });
 

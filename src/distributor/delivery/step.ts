@@ -3,8 +3,11 @@ import { schedule } from './schedule.js';
 import type { ChannelState, DeliveryEvent, Effect, OpenPush, Outcome, Stage, Verdict } from './state.js';
 import {
   firstRefusalMs,
+  maxAside,
+  maxFailures,
   maxRefusals,
   parkedRetryMs,
+  refusedPauseMaxMs,
   reopenMs,
   settleRetryMs,
   unreachableFirstMs,
@@ -24,8 +27,8 @@ export interface Step {
  * |-----------------|------------------|----------------------------------------------------------------|
  * | —               | found            | in the backlog                                                 |
  * | backlog, found  | its turn         | opening → effect `open`                                        |
- * | opening         | opened           | deliverable, waiting for key, settled; unreadable → left       |
- * | opening         | open failed      | found, again later                                             |
+ * | opening         | opened           | deliverable, waiting for key, settled; unreadable → left; early → parked |
+ * | opening         | open failed      | found, again later; refused again and again → left             |
  * | waiting for key | a key is pinned  | found                                                          |
  * | waiting for key | its TTL ends     | settled (expired)                                              |
  * | deliverable     | its turn         | delivering → effect `deliver`                                  |
@@ -38,7 +41,7 @@ export interface Step {
  * | settled         | recorded         | recorded → effect `remove`                                     |
  * | settled         | record failed    | settled, again later                                           |
  * | recorded        | removed          | — (out of the mailbox)                                         |
- * | recorded        | remove failed    | recorded, again later or when it is found again                |
+ * | recorded        | remove failed    | recorded, again later or when it is found again; refused again and again → left |
  * | any             | gone, renumbered | — (unless its answer is still on the way to disk)              |
  * | any             | retired          | settled as soon as it has decrypted, never delivered           |
  *
@@ -69,9 +72,17 @@ const without = (state: ChannelState, message: MessageRef): ChannelState => ({
   pushes: state.pushes.filter((push) => !sameMessage(push.message, message)),
 });
 
-function stageOf(state: ChannelState, message: MessageRef): Stage | undefined {
-  return state.pushes.find((push) => sameMessage(push.message, message))?.stage;
+function pushOf(state: ChannelState, message: MessageRef): OpenPush | undefined {
+  return state.pushes.find((push) => sameMessage(push.message, message));
 }
+
+const stageOf = (state: ChannelState, message: MessageRef): Stage | undefined => pushOf(state, message)?.stage;
+
+/** The mail stays where it is, for good. */
+const left = (state: ChannelState, message: MessageRef, reason: string): Step => ({
+  state: without(state, message),
+  effects: [{ type: 'leave', message, reason }],
+});
 
 const settled = (outcome: Outcome, now: number): Stage => ({
   name: 'settled',
@@ -94,9 +105,7 @@ function move(state: ChannelState, event: DeliveryEvent): Step {
         ? opened(state, event.message, event.verdict, event.now)
         : unchanged(state);
     case 'open failed':
-      return ifStage(state, event.message, 'opening', () => ({
-        stage: { name: 'found', retryAt: event.now + reopenMs },
-      }));
+      return mailFailed(state, event, 'opening', reopenMs, (_, retryAt) => ({ name: 'found', retryAt }));
     case 'accepted':
       return accepted(state, event.message, event.now);
     case 'refused by app':
@@ -116,8 +125,10 @@ function move(state: ChannelState, event: DeliveryEvent): Step {
         ? unchanged(without(state, event.message))
         : unchanged(state);
     case 'remove failed':
-      return ifStage(state, event.message, 'recorded', ({ stage }) => ({
-        stage: { ...stage, removing: false, retryAt: event.now + settleRetryMs },
+      return mailFailed(state, event, 'recorded', settleRetryMs, (stage, retryAt) => ({
+        ...stage,
+        removing: false,
+        retryAt,
       }));
     case 'retired':
       return unchanged({ ...state, retired: true });
@@ -135,6 +146,24 @@ function ifStage<Name extends Stage['name']>(
   type Fitting = OpenPush & { readonly stage: Extract<Stage, { name: Name }> };
   const fits = (push: OpenPush): push is Fitting => push.stage.name === name;
   return unchanged(withStage(state, message, (push) => (fits(push) ? change(push) : {})));
+}
+
+type FailedEvent = Extract<DeliveryEvent, { type: 'open failed' | 'remove failed' }>;
+
+/** Tried again after a while; a server that goes on saying no is asked less and less often, and in the end no more. */
+function mailFailed<Name extends 'opening' | 'recorded'>(
+  state: ChannelState,
+  { message, refused, now }: FailedEvent,
+  name: Name,
+  firstPauseMs: number,
+  next: (stage: Extract<Stage, { name: Name }>, retryAt: number) => Stage,
+): Step {
+  const failures = (pushOf(state, message)?.failures ?? 0) + (refused ? 1 : 0);
+  if (failures >= maxFailures && stageOf(state, message)?.name === name) {
+    return left(state, message, 'The mail server goes on refusing what is to be done with it.');
+  }
+  const pauseMs = Math.min(refusedPauseMaxMs, firstPauseMs * 2 ** Math.max(0, failures - 1));
+  return ifStage(state, message, name, ({ stage }) => ({ failures, stage: next(stage, now + pauseMs) }));
 }
 
 const byUid = (a: MessageRef, b: MessageRef): number => a.uid - b.uid;
@@ -170,17 +199,25 @@ function gone(state: ChannelState, message: MessageRef): ChannelState {
   };
 }
 
+const isAside = ({ stage }: OpenPush): boolean => stage.name === 'waiting for key' || stage.name === 'parked';
+
+const tooMany: Outcome = { kind: 'refused', reason: 'Too many pushes of its channel wait already.' };
+
 function opened(state: ChannelState, message: MessageRef, verdict: Verdict, now: number): Step {
-  const to = (stage: Stage): ChannelState => withStage(state, message, () => ({ stage }));
+  const to = (stage: Stage): ChannelState => withStage(state, message, () => ({ failures: 0, stage }));
+  const aside = (stage: Stage): ChannelState =>
+    to(state.pushes.filter(isAside).length < maxAside ? stage : settled(tooMany, now));
   switch (verdict.kind) {
     case 'deliverable': {
       const next = to({ name: 'deliverable', push: verdict.push, retryAt: now });
       return unchanged(verdict.pin === undefined ? next : pinned({ ...next, pin: verdict.pin }, now));
     }
     case 'waiting for key':
-      return unchanged(to({ name: 'waiting for key', until: verdict.until }));
+      return unchanged(aside({ name: 'waiting for key', until: verdict.until }));
+    case 'early':
+      return unchanged(aside({ name: 'parked', retryAt: verdict.notBefore, until: verdict.until }));
     case 'unreadable':
-      return { state: without(state, message), effects: [{ type: 'leave', message, reason: verdict.reason }] };
+      return left(state, message, verdict.reason);
     case 'refused':
     case 'expired':
     case 'duplicate':

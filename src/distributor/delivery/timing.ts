@@ -1,5 +1,11 @@
 /** A mail that could not be fetched is tried again after this time; a new connection tries it at once. */
 export const reopenMs: number = 30_000;
+/** While the mail server says no to a mail, the pauses between the tries grow from the usual one up to this. */
+export const refusedPauseMaxMs: number = 60 * 60_000;
+/** After so many noes in a row to open it, a mail holds up those behind it no longer. */
+export const asideFailures: number = 3;
+/** After so many in a row, about a day, a mail is let go of and stays in the mailbox. */
+export const maxFailures: number = 30;
 /** Pauses between the tries of a push that its app refuses: 1, 2, 4 and 8 s. */
 export const firstRefusalMs: number = 1_000;
 /** After this many refusals a push is parked. */
@@ -14,8 +20,16 @@ export const settleRetryMs: number = 60_000;
 /** So many pushes of a channel are kept opened in memory ahead of their delivery. */
 export const openAhead: number = 8;
 
+/** So many pushes of a channel may wait for a key or a time; more come from somebody who only wants to fill memory. */
+export const maxAside: number = 250;
+
 /** Clocks of sender and device may differ by this much. */
 export const clockToleranceMs: number = 10 * 60_000;
+/**
+ * A push from further ahead than that is refused. From less far it waits: rather is our clock behind, as it is on a device
+ * without a battery for it until the network has told the time.
+ */
+export const maxEarlyMs: number = 28 * 24 * 60 * 60_000;
 /** A push with a TTL of 0 or a few seconds still gets this much time on its way through the mail. */
 export const minLifeMs: number = 60_000;
 /** An id is remembered for this long after the end of its push's TTL. */
