@@ -48,11 +48,11 @@ function pinnedKey(pin: Pin): Promise<PublicKey> {
 }
 
 /** Every key that may turn out to be the signer's. That an offered key is not the pinned one is for the judge to say. */
-async function candidates(mail: PushMail, pin: Pin | undefined): Promise<Candidate[]> {
-  const pinned = pin === undefined ? [] : [{ key: await pinnedKey(pin), address: pin.address }];
+async function candidates(mail: PushMail, pinned: Candidate | undefined): Promise<Candidate[]> {
   const offered = await handshake(mail);
-  const isNew = offered !== undefined && offered.key.fingerprint !== pin?.fingerprint;
-  return isNew ? [...pinned, offered] : pinned;
+  const known = pinned === undefined ? [] : [pinned];
+  const isNew = offered !== undefined && offered.key.fingerprint !== pinned?.key.fingerprint;
+  return isNew ? [...known, offered] : known;
 }
 
 function signerOf(signature: Signature, known: readonly Candidate[]): Signer {
@@ -74,18 +74,18 @@ function insideOf(data: Uint8Array): Inside {
 
 /**
  * Opens a mail as far as it opens. Never rejects for what is in the mail: what does not decrypt is `closed`, what decrypts
- * but is not as it should be is left to the judge.
+ * but is not as it should be is left to the judge. Rejects with a CryptoError when the pinned key is damaged.
  */
 export async function openMail(raw: Uint8Array, { key, pin, now }: Opening): Promise<OpenedMail> {
-  let known: Candidate[];
-  let opened: Awaited<ReturnType<typeof open>>;
+  const pinned = pin === undefined ? undefined : { key: await pinnedKey(pin), address: pin.address };
   try {
     const mail = await readMail(raw);
-    known = await candidates(mail, pin);
-    opened = await open(mail.armored, { key, signers: known.map((candidate) => candidate.key), now });
+    const known = await candidates(mail, pinned);
+    const opened = await open(mail.armored, { key, signers: known.map((candidate) => candidate.key), now });
+    return { kind: 'opened', signature: signerOf(opened.signature, known), inside: insideOf(opened.data) };
   } catch (error) {
-    if (error instanceof NotifyError || error instanceof CryptoError) return { kind: 'closed', reason: error.message };
-    throw error;
+    const isTyped = error instanceof NotifyError || error instanceof CryptoError;
+    // Whatever a stranger's mail does to a parser, the pushes behind it must come through.
+    return { kind: 'closed', reason: isTyped ? error.message : 'It breaks what reads it.' };
   }
-  return { kind: 'opened', signature: signerOf(opened.signature, known), inside: insideOf(opened.data) };
 }
