@@ -22,9 +22,10 @@ export function mayRegister(facts: CallerFacts): Checked<undefined> {
   const { sender, service, owner, activatable, ownNames } = facts;
   if (ownNames.includes(service)) return refuse(failureReasons.unauthorized, 'This service is the distributor itself.');
   if (isUniqueName(service)) {
-    return service === sender
+    // Its connection may have ended since it called; its registration would then never end.
+    return service === sender && owner === sender
       ? { ok: true, value: undefined }
-      : refuse(failureReasons.unauthorized, 'This service is the connection of another program.');
+      : refuse(failureReasons.unauthorized, 'This service is the connection of another program, or has ended.');
   }
   if (owner !== undefined) {
     return owner === sender
@@ -41,7 +42,7 @@ export function mayRegister(facts: CallerFacts): Checked<undefined> {
 
 /** Asks the bus and decides; see {@link mayRegister}. */
 export async function checkCaller(
-  bus: Bus,
+  bus: Pick<Bus, 'uniqueName' | 'nameOwner' | 'listActivatableNames'>,
   sender: string,
   service: string,
   ownNames: readonly string[],
