@@ -4,6 +4,7 @@ import type { FolderRecord, Store } from './store/index.js';
 
 /** How far a folder has been looked through, and which push mails in it are still open; in memory and on disk. */
 export interface FolderProgress {
+  /** Undefined until the folder has been looked at for the first time. */
   readonly progress: Progress | undefined;
   openUids(): readonly number[];
   /** The channel that an open message is for. */
@@ -19,8 +20,8 @@ export interface FolderProgress {
 }
 
 /**
- * Keeps the progress of a folder. What cannot be written is only logged: it is a note for the next start, and without it
- * something is looked at once more.
+ * Keeps the progress of a folder. What cannot be written is logged and goes along with the next write: until then the disk
+ * knows an older state, from which a new start would look at something once more.
  */
 export function createFolderProgress(
   store: Pick<Store, 'saveLook' | 'closeMessage'>,
@@ -31,13 +32,24 @@ export function createFolderProgress(
   const open = new Map(known?.open.map(({ uid, channel }) => [uid, channel]));
   let progress: Progress | undefined =
     known === undefined ? undefined : { uidValidity: known.uidValidity, lastUid: known.lastUid };
+  /** What is different in memory from what is on disk: the channel of a message that is open, undefined for one that is not. */
+  let unwritten = new Map<number, string | undefined>();
 
-  async function noted(write: Promise<void>): Promise<void> {
+  async function noted(write: Promise<void>): Promise<boolean> {
     try {
       await write;
+      return true;
     } catch (err) {
       log.error({ event: 'store.write', err }, 'How far the mailbox was looked through is not on disk.');
+      return false;
     }
+  }
+
+  function set(uid: number, channel: string | undefined): void {
+    if (open.get(uid) === channel) return;
+    if (channel === undefined) open.delete(uid);
+    else open.set(uid, channel);
+    unwritten.set(uid, channel);
   }
 
   return {
@@ -47,15 +59,21 @@ export function createFolderProgress(
     openUids: () => [...open.keys()],
     channelOf: (uid) => open.get(uid),
     looked: async ({ found, gone, progress: reached }) => {
-      const renumbered = progress?.uidValidity !== reached.uidValidity;
-      if (renumbered) open.clear();
-      for (const uid of gone) open.delete(uid);
-      for (const { uid, channel } of found) open.set(uid, channel);
+      const isRenumbered = progress?.uidValidity !== reached.uidValidity;
+      const isFurther = isRenumbered || progress?.lastUid !== reached.lastUid;
+      if (isRenumbered) for (const uid of [...open.keys()]) set(uid, undefined);
+      for (const uid of gone) set(uid, undefined);
+      for (const { uid, channel } of found) set(uid, channel);
       progress = reached;
-      await noted(store.saveLook(folder, { progress: reached, opened: found, closed: gone, renumbered }));
+      if (!isFurther && unwritten.size === 0) return;
+      const changes = [...unwritten];
+      const opened = changes.flatMap(([uid, channel]) => (channel === undefined ? [] : [{ uid, channel }]));
+      const closed = changes.flatMap(([uid, channel]) => (channel === undefined ? [uid] : []));
+      if (await noted(store.saveLook(folder, { progress: reached, opened, closed }))) unwritten = new Map();
     },
     letGo: ({ uid, uidValidity }) => {
       if (uidValidity !== progress?.uidValidity || !open.delete(uid)) return;
+      unwritten.delete(uid);
       void noted(store.closeMessage(folder, uid));
     },
   };

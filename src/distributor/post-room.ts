@@ -1,29 +1,25 @@
-import PQueue from 'p-queue';
 import type { Found, Mailbox, MailboxEvent } from '../imap/index.js';
-import { limits } from '../notify-spec/index.js';
 import type { Runtime } from '../runtime.js';
 import type { Apps } from './apps/index.js';
 import type { Channels } from './channels.js';
-import { type Courier, createCourier, initialChannelState, judge, type Outcome, type Pin } from './delivery/index.js';
+import { createCourierWork } from './courier-work.js';
+import { type Courier, createCourier, initialChannelState } from './delivery/index.js';
 import type { FolderProgress } from './folder-progress.js';
-import { journal, shortChannel } from './journal.js';
-import { openMail } from './open-mail.js';
 import { createRemovals } from './removals.js';
-import type { DeliveredIds, Registration, Store } from './store/index.js';
+import type { Registration, Store } from './store/index.js';
 
 /** What a {@link PostRoom} works with. */
 export interface PostRoomOptions {
-  readonly mailbox: Mailbox;
+  readonly mailbox: Pick<Mailbox, 'fetch' | 'remove'>;
   readonly progress: FolderProgress;
   readonly keepRejected: boolean;
   readonly channels: Channels;
-  readonly delivered: DeliveredIds;
-  readonly store: Store;
-  readonly apps: Apps;
+  readonly store: Pick<Store, 'record' | 'wasDelivered'>;
+  readonly apps: Pick<Apps, 'message'>;
   readonly runtime: Runtime;
 }
 
-/** Takes what comes out of the mailbox to the courier of its channel, and what couriers ask for to where it is done. */
+/** Takes what comes out of the mailbox to the courier of its channel. */
 export interface PostRoom {
   /** Takes in what happened in the mailbox; resolves when it is on disk. */
   take(event: MailboxEvent): Promise<void>;
@@ -33,11 +29,15 @@ export interface PostRoom {
   forget(channel: string): void;
   /** A service has a new owner: whatever waits for it is tried at once. */
   appAppeared(service: string): void;
-  close(): void;
+  /**
+   * Begins nothing any more. Resolves when what apps have been given is answered and on disk, so that they do not get
+   * it again after the next start; after half a second at the latest.
+   */
+  close(): Promise<void>;
 }
 
-/** Deliveries under way at once; an app that hangs holds one for 30 s, and each channel has one at most. */
-const parallelDeliveries = 64;
+/** The whole process has 2 s to end; an app that is well answers within milliseconds. */
+const closeMs = 500;
 
 function groupByChannel(found: readonly Found[]): ReadonlyMap<string, readonly number[]> {
   const groups = new Map<string, number[]>();
@@ -49,72 +49,31 @@ function groupByChannel(found: readonly Found[]): ReadonlyMap<string, readonly n
   return groups;
 }
 
-/** Makes the post room with a courier for every registration there is. */
+/**
+ * Makes the post room with a courier for every registration there is. Each delivers one push at a time, so that at most as
+ * many are under way as there are registrations, which the registrar bounds; an app that hangs holds up its own only.
+ */
 export function createPostRoom(options: PostRoomOptions): PostRoom {
-  const { mailbox, progress, keepRejected, channels, delivered, store, apps, runtime } = options;
+  const { mailbox, progress, keepRejected, channels, runtime } = options;
   const couriers = new Map<string, Courier>();
-  const removals = createRemovals(mailbox);
-  const deliveries = new PQueue({ concurrency: parallelDeliveries });
-  async function record(channel: string, outcome: Outcome, pin: Pin | undefined): Promise<void> {
-    const registration = channels.get(channel);
-    const pinned = pin !== undefined && registration !== undefined && registration.pin?.fingerprint !== pin.fingerprint;
-    const changed = pinned ? { ...registration, pin } : undefined;
-    if (changed !== undefined) channels.put(changed);
-    if (outcome.kind === 'delivered') delivered.add({ channel, id: outcome.id, until: outcome.rememberUntil });
-    await store.record({ channel, outcome, registration: changed });
-  }
+  const work = { ...options, removals: createRemovals(mailbox) };
 
   function startCourier({ channel, pin, retiredAt }: Registration): Courier {
     const initial = initialChannelState({ pin: pin ?? undefined, retired: retiredAt !== null, keepRejected });
-    const current = (): Registration => {
-      const registration = channels.get(channel);
-      if (registration === undefined) throw new Error(`There is no channel ${shortChannel(channel)} any more.`);
-      return registration;
-    };
-    const courier = createCourier(
-      initial,
-      {
-        open: async (message, pinned) => {
-          const mail = await mailbox.fetch(message, limits.mailBytes + 1);
-          if (mail.kind === 'gone') return undefined;
-          return await openMail(mail.bytes, { key: await channels.key(current()), pin: pinned, now: runtime.now() });
-        },
-        judge: (mail, state) =>
-          judge(mail, {
-            channel,
-            address: current().address,
-            pin: state.pin,
-            sender: current().sender ?? undefined,
-            retired: state.retired,
-            wasDelivered: (id) => delivered.has(channel, id),
-            now: runtime.now(),
-          }),
-        deliver: async (push) => await deliveries.add(() => apps.message(current(), push)),
-        record: async (outcome, pinned) => await record(channel, outcome, pinned),
-        remove: async (message) => {
-          await removals.remove(message);
-          progress.letGo(message);
-        },
-        leave: (message) => progress.letGo(message),
-        happened: (event, state) => journal(runtime.log, channel, event, state),
-        failed: (err) =>
-          runtime.log.debug({ event: 'push.failed', channel: shortChannel(channel), err }, 'Tried again.'),
-      },
-      runtime,
-    );
+    const courier = createCourier(initial, createCourierWork(channel, work), runtime);
     couriers.set(channel, courier);
     return courier;
   }
 
   for (const registration of channels.all()) startCourier(registration);
 
-  async function looked(event: Extract<MailboxEvent, { type: 'looked' }>): Promise<void> {
-    const { uidValidity } = event.progress;
-    // Channels that are not ours belong to the user's other devices.
-    const ours = event.found.filter(({ channel }) => couriers.has(channel));
-    const goneFrom = event.gone.map((uid) => ({ uid, channel: progress.channelOf(uid) }));
-    // Opening need not wait for the disk: without this note the messages are only looked at once more.
-    const noted = progress.looked({ ...event, found: ours });
+  async function looked({ found, gone, progress: reached }: Extract<MailboxEvent, { type: 'looked' }>): Promise<void> {
+    const { uidValidity } = reached;
+    // Channels that are not ours belong to the user's other devices; one that was ours is forgotten.
+    const ours = found.filter(({ channel }) => couriers.has(channel));
+    const forgotten = found.filter(({ channel }) => !couriers.has(channel)).map(({ uid }) => uid);
+    const goneFrom = gone.map((uid) => ({ uid, channel: progress.channelOf(uid) }));
+    await progress.looked({ found: ours, gone: [...gone, ...forgotten], progress: reached });
     for (const { uid, channel } of goneFrom) {
       if (channel !== undefined) couriers.get(channel)?.dispatch({ type: 'gone', message: { uidValidity, uid } });
     }
@@ -122,7 +81,6 @@ export function createPostRoom(options: PostRoomOptions): PostRoom {
       const messages = uids.map((uid) => ({ uidValidity, uid }));
       couriers.get(channel)?.dispatch({ type: 'found', messages });
     }
-    await noted;
   }
 
   return {
@@ -143,9 +101,8 @@ export function createPostRoom(options: PostRoomOptions): PostRoom {
       if (registration.retiredAt !== null && !courier.state.retired) courier.dispatch({ type: 'retired' });
     },
     forget: (channel) => {
-      couriers.get(channel)?.close();
+      void couriers.get(channel)?.close();
       couriers.delete(channel);
-      delivered.drop(channel);
       channels.delete(channel);
     },
     appAppeared: (service) => {
@@ -153,8 +110,11 @@ export function createPostRoom(options: PostRoomOptions): PostRoom {
         if (registration.service === service) couriers.get(registration.channel)?.dispatch({ type: 'app appeared' });
       }
     },
-    close: () => {
-      for (const courier of couriers.values()) courier.close();
+    close: async () => {
+      const closed = new AbortController();
+      const all = Promise.all([...couriers.values()].map((courier) => courier.close()));
+      await Promise.race([all, runtime.sleep(closeMs, closed.signal).catch(() => {})]);
+      closed.abort();
     },
   };
 }

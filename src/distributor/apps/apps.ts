@@ -1,6 +1,8 @@
 import { type Bus, BusError, connectorPath, interfaceNames, stringDict } from '../../dbus/index.js';
+import type { Log } from '../../runtime.js';
 import type { Push } from '../delivery/index.js';
 import { type Answer, answerOf } from './answer.js';
+import { createTells } from './tells.js';
 
 /** How to reach one app: its bus name, its token, and which version of the interface it speaks. */
 export interface AppAddress {
@@ -13,27 +15,39 @@ export interface AppAddress {
 export interface Apps {
   /** Hands over a message, starting the app if the bus can. Never rejects. */
   message(app: AppAddress, push: Pick<Push, 'id' | 'payload'>): Promise<Answer>;
-  /** Tells the endpoint. An app that does not take it is not in the way: it asks again by registering. */
-  newEndpoint(app: AppAddress, endpoint: string): Promise<void>;
   /**
-   * Tells that a registration has ended. `confirmation`: because the app asked for it; version 1 then sends an empty
-   * token, version 2 always names it.
+   * Tells the endpoint, after the reply to a call that is being answered. Nobody waits for the app: one that does not take
+   * it asks again by registering.
    */
-  unregistered(app: AppAddress, confirmation: boolean): Promise<void>;
+  newEndpoint(app: AppAddress, endpoint: string): void;
+  /**
+   * Tells that a registration has ended, in the same way. `confirmation`: because the app asked for it; version 1 then sends
+   * an empty token, version 2 always names it.
+   */
+  unregistered(app: AppAddress, confirmation: boolean): void;
 }
 
-/** Version 2: an app that has not answered by then has not accepted. */
-const answerMs = 30_000;
-/**
- * Version 1: its methods have no result and many apps send none, so silence is an acceptance, but only after a time in
- * which an app that just owns its name would have said that it has no such object yet.
- */
-const silenceMs = 2_000;
-/** For the bus to start an app; the bus's own limit is 120 s. */
-const startMs = 60_000;
+/** How long apps are waited for, in milliseconds. */
+export interface AppTimes {
+  /** Version 2: an app that has not answered by then has not accepted. */
+  readonly answerMs: number;
+  /**
+   * Version 1: its methods have no result and many apps send none, so silence is an acceptance, but only after a time in
+   * which an app that just owns its name would have said that it has no such object yet.
+   */
+  readonly silenceMs: number;
+  /** For the bus to start an app; the bus's own limit is 120 s. */
+  readonly startMs: number;
+  /** How long the answer to something that needs none is kept count of. */
+  readonly tellMs: number;
+}
+
+const defaultAppTimes: AppTimes = { answerMs: 30_000, silenceMs: 2_000, startMs: 60_000, tellMs: 5_000 };
 
 /** Makes the calls on a bus connection. */
-export function createApps(bus: Bus): Apps {
+export function createApps(bus: Bus, log: Log, times: AppTimes = defaultAppTimes): Apps {
+  const tells = createTells((err) => log.debug({ event: 'app.tell', err }, 'An app did not hear what it was told.'));
+
   async function startedOwner(service: string): Promise<string | undefined> {
     const owner = await bus.nameOwner(service);
     if (owner !== undefined) return owner;
@@ -44,7 +58,7 @@ export function createApps(bus: Bus): Apps {
       member: 'StartServiceByName',
       signature: 'su',
       args: [service, 0],
-      timeoutMs: startMs,
+      timeoutMs: times.startMs,
     });
     return await bus.nameOwner(service);
   }
@@ -63,7 +77,7 @@ export function createApps(bus: Bus): Apps {
         member: 'Message',
         signature: 'says',
         args: [token, payload, id],
-        timeoutMs: silenceMs,
+        timeoutMs: times.silenceMs,
       });
       return 'accepted';
     } catch (error) {
@@ -83,19 +97,13 @@ export function createApps(bus: Bus): Apps {
       member: 'Message',
       signature: 'a{sv}',
       args: [{ ...stringDict({ token, id }), message: { signature: 'ay', value: payload } }],
-      timeoutMs: answerMs,
+      timeoutMs: times.answerMs,
     });
     return 'accepted';
   }
 
-  /** An app that does not want to hear it stops nothing. */
-  async function tell(
-    app: AppAddress,
-    member: string,
-    v1: readonly string[],
-    v2: Record<string, string>,
-  ): Promise<void> {
-    try {
+  function tell(app: AppAddress, member: string, v1: readonly string[], v2: Record<string, string>): void {
+    tells.tell(app.service, async () => {
       await bus.call({
         destination: app.service,
         path: connectorPath,
@@ -103,11 +111,9 @@ export function createApps(bus: Bus): Apps {
         member,
         signature: app.protocol === 1 ? 's'.repeat(v1.length) : 'a{sv}',
         args: app.protocol === 1 ? v1 : [stringDict(v2)],
-        timeoutMs: answerMs,
+        timeoutMs: times.tellMs,
       });
-    } catch (error) {
-      if (!(error instanceof BusError)) throw error;
-    }
+    });
   }
 
   return {
@@ -118,9 +124,8 @@ export function createApps(bus: Bus): Apps {
         return answerOf(error);
       }
     },
-    newEndpoint: async (app, endpoint) =>
-      await tell(app, 'NewEndpoint', [app.token, endpoint], { token: app.token, endpoint }),
-    unregistered: async (app, confirmation) =>
-      await tell(app, 'Unregistered', [confirmation ? '' : app.token], { token: app.token }),
+    newEndpoint: (app, endpoint) => tell(app, 'NewEndpoint', [app.token, endpoint], { token: app.token, endpoint }),
+    unregistered: (app, confirmation) =>
+      tell(app, 'Unregistered', [confirmation ? '' : app.token], { token: app.token }),
   };
 }

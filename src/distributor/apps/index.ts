@@ -1,2 +1,2 @@
 export type { Answer } from './answer.js';
-export { type AppAddress, type Apps, createApps } from './apps.js';
+export { type AppAddress, type Apps, type AppTimes, createApps } from './apps.js';

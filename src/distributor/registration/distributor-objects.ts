@@ -11,10 +11,28 @@ import {
 } from '../../dbus/index.js';
 import type { Log } from '../../runtime.js';
 import type { Registrar } from './registrar.js';
-import { type Checked, refuse } from './request.js';
+import { type Checked, type RegisterRequest, refuse } from './request.js';
 
-/** A text that may be missing: of another type than a string it is the same as missing, and empty is missing too. */
-const text = (args: VariantDict, key: string): string | undefined => variantValue(args, key, 's') || undefined;
+const texts = ['service', 'token', 'description', 'vapid', dictKeys.sender] as const;
+
+/** The texts in a dictionary. One of another type than a string is not the same as none: it may be a restriction. */
+function requestOf(dict: VariantDict): Checked<RegisterRequest> {
+  const wrong = texts.find((key) => Object.hasOwn(dict, key) && variantValue(dict, key, 's') === undefined);
+  if (wrong !== undefined) return refuse(failureReasons.internalError, `The ${wrong} is not a string.`);
+  const text = (key: (typeof texts)[number]): string | undefined => variantValue(dict, key, 's');
+  return {
+    ok: true,
+    value: {
+      protocol: 2,
+      service: text('service'),
+      token: text('token'),
+      description: text('description'),
+      // Empty is none: there are clients that always send one.
+      vapid: text('vapid') || undefined,
+      sender: text(dictKeys.sender),
+    },
+  };
+}
 
 /** Whatever goes wrong inside, the app gets an answer that it can handle. */
 async function answered(log: Log, act: () => Promise<Checked<undefined>>): Promise<Checked<undefined>> {
@@ -75,17 +93,8 @@ export function distributor2(registrar: Registrar, log: Log): BusInterface {
         in: 'a{sv}',
         out: 'a{sv}',
         handle: async ({ sender, args }) => {
-          const dict = args[0] as VariantDict;
-          const result = await answered(log, () =>
-            registrar.register(sender, {
-              protocol: 2,
-              service: text(dict, 'service'),
-              token: text(dict, 'token'),
-              description: text(dict, 'description'),
-              vapid: text(dict, 'vapid'),
-              sender: text(dict, dictKeys.sender),
-            }),
-          );
+          const request = requestOf(args[0] as VariantDict);
+          const result = request.ok ? await answered(log, () => registrar.register(sender, request.value)) : request;
           if (result.ok) return [stringDict({ success: registrationResults.succeeded })];
           return [stringDict({ success: registrationResults.failed, reason: result.refusal.reason })];
         },
@@ -94,7 +103,7 @@ export function distributor2(registrar: Registrar, log: Log): BusInterface {
         in: 'a{sv}',
         out: 'a{sv}',
         handle: async ({ sender, args }) => {
-          const token = text(args[0] as VariantDict, 'token') ?? '';
+          const token = variantValue(args[0] as VariantDict, 'token', 's') ?? '';
           await answered(log, () => registrar.unregister(sender, token));
           return [{}];
         },

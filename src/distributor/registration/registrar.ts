@@ -1,7 +1,7 @@
 import PQueue from 'p-queue';
 import { generateKey, serializePrivateKey } from '../../crypto/index.js';
 import { type Bus, failureReasons, isUniqueName } from '../../dbus/index.js';
-import { formatChannel } from '../../notify-spec/index.js';
+import { formatChannel, limits, NotifyError } from '../../notify-spec/index.js';
 import type { Runtime } from '../../runtime.js';
 import type { Apps } from '../apps/index.js';
 import type { Channels } from '../channels.js';
@@ -26,17 +26,18 @@ export interface Registrar {
 
 /** What a {@link Registrar} works with. */
 export interface RegistrarOptions {
-  readonly bus: Bus;
+  readonly bus: Pick<Bus, 'uniqueName' | 'nameOwner' | 'listActivatableNames'>;
+  /** Which bus it is: a unique name means something on its own bus only. */
   readonly busId: string;
   readonly ownNames: readonly string[];
   readonly address: string;
   /** `deny`: no app may register. */
   readonly policy: 'allow' | 'deny';
   readonly channels: Channels;
-  readonly store: Store;
-  readonly apps: Apps;
+  readonly store: Pick<Store, 'saveRegistrations'>;
+  readonly apps: Pick<Apps, 'newEndpoint' | 'unregistered'>;
   readonly runtime: Runtime;
-  /** Told of every new and every ended registration, after it is on disk. */
+  /** Told of every new, changed or ended registration, after it is on disk. */
   readonly changed: (registration: Registration) => void;
 }
 
@@ -44,7 +45,6 @@ export interface RegistrarOptions {
 const maxRegistrations = 1000;
 const maxPerService = 100;
 
-const channelBytes = 20;
 const done: Checked<undefined> = { ok: true, value: undefined };
 
 /** Makes a registrar. */
@@ -53,29 +53,23 @@ export function createRegistrar(options: RegistrarOptions): Registrar {
   // One at a time, so that two calls with one token get one channel.
   const serial = new PQueue({ concurrency: 1 });
 
-  /** After the reply has gone out; nobody waits for it. */
-  function afterReply(act: () => Promise<void>): void {
-    setImmediate(() => {
-      act().catch((error: unknown) => runtime.log.warn({ event: 'app.tell', err: error }, 'An app could not be told.'));
-    });
-  }
-
-  function room(service: string): Checked<undefined> {
+  function isFull(service: string): boolean {
     const live = channels.live();
-    if (live.length >= maxRegistrations || live.filter((r) => r.service === service).length >= maxPerService) {
-      return refuse(failureReasons.actionRequired, 'There are too many registrations already.');
-    }
-    return done;
+    return live.length >= maxRegistrations || live.filter((one) => one.service === service).length >= maxPerService;
   }
 
   async function make(request: CheckedRequest): Promise<Registration> {
     const key = await generateKey({ address, now: runtime.now() });
+    const { protocol, service, token, description, vapid, sender } = request;
     return {
-      ...request,
-      channel: formatChannel(runtime.randomBytes(channelBytes)),
-      busId: isUniqueName(request.service) ? busId : null,
-      vapid: request.vapid ?? null,
-      sender: request.sender ?? null,
+      protocol,
+      service,
+      token,
+      description,
+      vapid: vapid ?? null,
+      sender: sender ?? null,
+      channel: formatChannel(runtime.randomBytes(limits.channelBytes)),
+      busId: isUniqueName(service) ? busId : null,
       address,
       registeredAt: runtime.now(),
       retiredAt: null,
@@ -85,43 +79,53 @@ export function createRegistrar(options: RegistrarOptions): Registrar {
   }
 
   /** In memory at once, so that a pin that is set meanwhile is not lost; back again if the disk does not take it. */
-  async function save(registration: Registration): Promise<void> {
-    const before = channels.get(registration.channel);
-    channels.put(registration);
+  async function save(...registrations: readonly Registration[]): Promise<void> {
+    const before = registrations.map(({ channel }) => ({ channel, known: channels.get(channel) }));
+    for (const registration of registrations) channels.put(registration);
     try {
-      await store.saveRegistration(registration);
+      await store.saveRegistrations(registrations);
     } catch (error) {
-      if (before === undefined) channels.delete(registration.channel);
-      else channels.put({ ...before, pin: channels.get(registration.channel)?.pin ?? before.pin });
+      for (const { channel, known } of before) {
+        if (known === undefined) channels.delete(channel);
+        else channels.put({ ...known, pin: channels.get(channel)?.pin ?? known.pin });
+      }
       throw error;
     }
-    changed(registration);
+    for (const registration of registrations) changed(registration);
   }
 
-  async function register(request: CheckedRequest): Promise<Checked<undefined>> {
-    const known = channels.withToken(request.token);
-    if (known !== undefined && known.service !== request.service) {
+  async function registerNew(request: CheckedRequest): Promise<Checked<undefined>> {
+    if (isFull(request.service)) {
+      return refuse(failureReasons.actionRequired, 'There are too many registrations already.');
+    }
+    const made = await make(request);
+    try {
+      const endpoint = await channels.endpoint(made);
+      await save(made);
+      apps.newEndpoint(made, endpoint);
+      return done;
+    } catch (error) {
+      channels.delete(made.channel);
+      if (!(error instanceof NotifyError)) throw error;
+      return refuse(failureReasons.actionRequired, 'The mail address of the user is too long for an endpoint.');
+    }
+  }
+
+  async function registerAgain(channel: string, request: CheckedRequest): Promise<Checked<undefined>> {
+    const before = channels.get(channel);
+    if (before?.service !== request.service) {
       return refuse(failureReasons.unauthorized, 'This token belongs to another service.');
     }
-    if (
-      known !== undefined &&
-      request.sender !== undefined &&
-      request.sender !== (known.pin?.fingerprint ?? known.sender)
-    ) {
+    const endpoint = await channels.endpoint(before);
+    // Looked up again, because a pin may have been set meanwhile.
+    const known = channels.get(channel) ?? before;
+    if (request.sender !== undefined && request.sender !== (known.pin?.fingerprint ?? known.sender)) {
       return refuse(failureReasons.unauthorized, 'This token has another sender: unregister it first.');
     }
-    let registration: Registration;
-    if (known === undefined) {
-      const checked = room(request.service);
-      if (!checked.ok) return checked;
-      registration = await make(request);
-    } else {
-      const { protocol, description, vapid } = request;
-      registration = { ...known, protocol, description, vapid: vapid ?? null };
-    }
+    const { protocol, description, vapid } = request;
+    const registration = { ...known, protocol, description, vapid: vapid ?? null };
     await save(registration);
-    const endpoint = await channels.endpoint(registration);
-    afterReply(() => apps.newEndpoint(registration, endpoint));
+    apps.newEndpoint(registration, endpoint);
     return done;
   }
 
@@ -132,18 +136,12 @@ export function createRegistrar(options: RegistrarOptions): Registrar {
 
   /** A channel belongs to one address; with another address an app gets another channel. */
   async function move(registration: Registration): Promise<void> {
-    const { protocol, service, token, description, vapid, sender } = registration;
-    const moved = await make({
-      protocol,
-      service,
-      token,
-      description,
-      vapid: vapid ?? undefined,
-      sender: sender ?? undefined,
-    });
-    await retire(registration);
-    await save(moved);
-    await apps.newEndpoint(moved, await channels.endpoint(moved));
+    const { vapid, sender, ...request } = registration;
+    const moved = await make({ ...request, vapid: vapid ?? undefined, sender: sender ?? undefined });
+    const endpoint = await channels.endpoint(moved);
+    const retired = { ...(channels.get(registration.channel) ?? registration), retiredAt: runtime.now() };
+    await save(retired, moved);
+    apps.newEndpoint(moved, endpoint);
   }
 
   return {
@@ -151,9 +149,16 @@ export function createRegistrar(options: RegistrarOptions): Registrar {
       const checked = checkRequest(request);
       if (!checked.ok) return checked;
       if (policy === 'deny') return refuse(failureReasons.unauthorized, 'The user lets no app register.');
-      const allowed = await checkCaller(bus, sender, checked.value.service, ownNames);
-      if (!allowed.ok) return allowed;
-      return await serial.add(() => register(checked.value));
+      const { service, token } = checked.value;
+      return await serial.add(async () => {
+        // In its turn, so that the end of the caller's connection cannot be handled before its registration is there.
+        const allowed = await checkCaller(bus, sender, service, ownNames);
+        if (!allowed.ok) return allowed;
+        const known = channels.withToken(token);
+        return known === undefined
+          ? await registerNew(checked.value)
+          : await registerAgain(known.channel, checked.value);
+      });
     },
     unregister: async (sender, token) =>
       await serial.add(async () => {
@@ -162,7 +167,7 @@ export function createRegistrar(options: RegistrarOptions): Registrar {
         const allowed = await checkCaller(bus, sender, registration.service, ownNames);
         if (!allowed.ok) return allowed;
         await retire(registration);
-        afterReply(() => apps.unregistered(registration, true));
+        apps.unregistered(registration, true);
         return done;
       }),
     connectionGone: async (uniqueName) =>

@@ -1,4 +1,3 @@
-export { createDeliveredIds, type DeliveredIds } from './delivered-ids.js';
 export { StoreError, type StoreErrorCode } from './errors.js';
-export type { FolderRecord, Registration } from './records.js';
-export { type DeliveredId, type LookRecord, openStore, type PushRecord, type Store } from './store.js';
+export type { OpenMessage, Registration } from './records.js';
+export { type FolderRecord, type LookRecord, openStore, type PushRecord, type Store } from './store.js';

@@ -1,7 +1,6 @@
 import * as v from 'valibot';
 import { isChannel, isFingerprint } from '../../notify-spec/index.js';
 import type { Pin } from '../delivery/index.js';
-import { StoreError } from './errors.js';
 
 const bytes = v.pipe(
   v.string(),
@@ -10,6 +9,7 @@ const bytes = v.pipe(
 );
 const channel = v.pipe(v.string(), v.check(isChannel));
 const fingerprint = v.pipe(v.string(), v.check(isFingerprint));
+const uid = v.pipe(v.number(), v.integer(), v.minValue(0));
 const pin = v.object({ fingerprint, address: v.string(), keydata: bytes });
 
 const registrationRecord = v.object({
@@ -28,10 +28,9 @@ const registrationRecord = v.object({
   pin: v.nullable(pin),
 });
 
-const folderRecord = v.object({
-  uidValidity: v.pipe(v.string(), v.digits()),
-  lastUid: v.pipe(v.number(), v.integer()),
-});
+const progressRecord = v.object({ uidValidity: v.pipe(v.string(), v.digits()), lastUid: uid });
+
+const openRecord = v.object({ uid, channel });
 
 /** One app's registration with the key of its channel. */
 export interface Registration {
@@ -61,11 +60,16 @@ export interface Registration {
   readonly pin: Pin | null;
 }
 
-/** How far a folder has been looked through, and what is still open in it. */
-export interface FolderRecord {
+/** A push mail that is still worked on, and whose it is. */
+export interface OpenMessage {
+  readonly uid: number;
+  readonly channel: string;
+}
+
+/** How far a folder has been looked through: up to `lastUid` under this UIDVALIDITY. */
+export interface ProgressRecord {
   readonly uidValidity: string;
   readonly lastUid: number;
-  readonly open: readonly { readonly uid: number; readonly channel: string }[];
 }
 
 const base64 = (data: Uint8Array): string => Buffer.from(data).toString('base64');
@@ -79,27 +83,17 @@ export function encodeRegistration(registration: Registration): unknown {
   };
 }
 
-function damaged(what: string, cause: unknown): StoreError {
-  return new StoreError(
-    'ERR_STORE_DAMAGED',
-    `The ${what} in the state directory cannot be read: restore it from a backup, or remove it so that the apps register anew.`,
-    {
-      cause,
-      disposition: 'action-required',
-    },
-  );
-}
-
-/** Reads a registration from the store. Throws `ERR_STORE_DAMAGED`. */
+/** Reads a registration from the store. Throws for anything else. */
 export function decodeRegistration(value: unknown): Registration {
-  const result = v.safeParse(registrationRecord, value);
-  if (!result.success) throw damaged('record of a registration', result.issues);
-  return result.output;
+  return v.parse(registrationRecord, value);
 }
 
-/** Reads how far a folder was looked through from the store. Throws `ERR_STORE_DAMAGED`. */
-export function decodeProgress(value: unknown): Omit<FolderRecord, 'open'> {
-  const result = v.safeParse(folderRecord, value);
-  if (!result.success) throw damaged('record of the folder', result.issues);
-  return result.output;
+/** Reads how far a folder was looked through. Throws for anything else. */
+export function decodeProgress(value: unknown): ProgressRecord {
+  return v.parse(progressRecord, value);
+}
+
+/** Reads an open message from its key's last part and its value. Throws for anything else. */
+export function decodeOpenMessage(uid: string, channel: unknown): OpenMessage {
+  return v.parse(openRecord, { uid: Number(uid), channel });
 }

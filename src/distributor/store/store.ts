@@ -1,32 +1,27 @@
-import { chmod, mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
-import { ClassicLevel } from 'classic-level';
-import PQueue from 'p-queue';
 import type { Outcome } from '../delivery/index.js';
+import { damagedError, type Operation, openDatabase } from './database.js';
 import { StoreError } from './errors.js';
 import {
+  decodeOpenMessage,
   decodeProgress,
   decodeRegistration,
   encodeRegistration,
-  type FolderRecord,
+  type OpenMessage,
+  type ProgressRecord,
   type Registration,
 } from './records.js';
 
-/** An id that has been delivered. */
-export interface DeliveredId {
-  readonly channel: string;
-  readonly id: string;
-  /** Until when it is worth keeping, in ms since 1970. */
-  readonly until: number;
+/** How far a folder has been looked through, and what is still open in it, by UID. */
+export interface FolderRecord extends ProgressRecord {
+  readonly open: readonly OpenMessage[];
 }
 
 /** What one look at a folder brought. */
 export interface LookRecord {
-  readonly progress: { readonly uidValidity: string; readonly lastUid: number };
-  readonly opened: readonly { readonly uid: number; readonly channel: string }[];
+  readonly progress: ProgressRecord;
+  readonly opened: readonly OpenMessage[];
+  /** UIDs that are not open any more. */
   readonly closed: readonly number[];
-  /** UIDVALIDITY is another than before: whatever was open under the old one is not any more. */
-  readonly renumbered: boolean;
 }
 
 /** How one push ended. */
@@ -39,22 +34,29 @@ export interface PushRecord {
 
 /**
  * What has to outlive the process. Every write is on disk when its promise resolves (fsync), and is there wholly or not at
- * all. Writes reject with `ERR_STORE_WRITE`.
+ * all. Writes reject with `ERR_STORE_WRITE`, reads with `ERR_STORE_DAMAGED`.
  */
 export interface Store {
   registrations(): Promise<Registration[]>;
-  saveRegistration(registration: Registration): Promise<void>;
+  /** Writes all of them or none. */
+  saveRegistrations(registrations: readonly Registration[]): Promise<void>;
   /** Forgets a registration, its key and its delivered ids for good. */
   deleteRegistration(channel: string): Promise<void>;
   folder(name: string): Promise<FolderRecord | undefined>;
   /** Writes down what a look brought; its cost is that of what is new. */
   saveLook(name: string, look: LookRecord): Promise<void>;
-  /** Forgets an open message. */
+  /** Forgets an open message. Without fsync: at worst the message is looked at once more. */
   closeMessage(name: string, uid: number): Promise<void>;
-  deliveredIds(): Promise<DeliveredId[]>;
+  /**
+   * Whether `record` was called with this id, answered at once. True also while it is still on its way to the disk, and
+   * when it did not get there. Throws `ERR_STORE_WRITE` while the disk is full or broken.
+   */
+  wasDelivered(channel: string, id: string): boolean;
   /** Writes down how a push ended: its id if it was delivered, and with it the pin that it may have set. */
   record(push: PushRecord): Promise<void>;
-  deleteDeliveredIds(ids: readonly DeliveredId[]): Promise<void>;
+  /** Forgets the ids that need not be remembered any more at `now`, in ms since 1970. */
+  deleteExpiredIds(now: number): Promise<void>;
+  /** Writes what it was given and closes. */
   close(): Promise<void>;
 }
 
@@ -64,77 +66,39 @@ const registrationKey = (channel: string): string => `registration/${channel}`;
 const folderKey = (name: string): string => `folder/${encodeURIComponent(name)}`;
 const openPrefix = (name: string): string => `open/${encodeURIComponent(name)}/`;
 const openKey = (name: string, uid: number): string => `${openPrefix(name)}${uid}`;
-const deliveredKey = (channel: string, id: string): string => `delivered/${channel}/${id}`;
-/** The first key behind all that begin with `prefix`, which ends in a slash. */
-const behind = (prefix: string): string => `${prefix.slice(0, -1)}0`;
+const deliveredPrefix = (channel: string): string => `delivered/${channel}/`;
+const deliveredKey = (channel: string, id: string): string => `${deliveredPrefix(channel)}${id}`;
 
-type Database = ClassicLevel<string, unknown>;
-type Operation = { type: 'put'; key: string; value: unknown } | { type: 'del'; key: string };
-
-interface Coded {
-  readonly code?: string;
-  readonly cause?: unknown;
-  readonly message?: string;
-}
-
-function openError(cause: unknown, directory: string): StoreError {
-  const inner = ((cause as Coded | undefined)?.cause ?? cause) as Coded | undefined;
-  if (inner?.code === 'LEVEL_LOCKED' || /lock|already held/i.test(inner?.message ?? '')) {
-    return new StoreError(
-      'ERR_STORE_IN_USE',
-      `Another mailpush daemon uses ${directory}: end it first, or give this one a --state-dir of its own.`,
-      { cause, disposition: 'action-required' },
-    );
-  }
-  return new StoreError(
-    'ERR_STORE_UNUSABLE',
-    `The state directory ${directory} cannot be used: check that it is yours, writable and not full.`,
-    { cause, disposition: 'action-required' },
-  );
-}
-
-async function openDatabase(directory: string): Promise<Database> {
-  const db: Database = new ClassicLevel<string, unknown>(join(directory, 'store'), { valueEncoding: 'json' });
-  try {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
-    await chmod(directory, 0o700);
-    await mkdir(join(directory, 'store'), { recursive: true, mode: 0o700 });
-    await db.open();
-  } catch (cause) {
-    throw openError(cause, directory);
-  }
-  return db;
-}
+const putRegistration = (registration: Registration): Operation => ({
+  type: 'put',
+  key: registrationKey(registration.channel),
+  value: encodeRegistration(registration),
+});
+const del = (key: string): Operation => ({ type: 'del', key });
 
 /**
  * Opens the store in `directory`, which is made (mode 0700) if it is not there. Only one process can have it open.
  *
- * Rejects with {@link StoreError} `ERR_STORE_IN_USE`, `ERR_STORE_UNUSABLE` or `ERR_STORE_NEWER`.
+ * Rejects with {@link StoreError} `ERR_STORE_IN_USE`, `ERR_STORE_UNUSABLE`, `ERR_STORE_NEWER` or `ERR_STORE_DAMAGED`.
  */
 export async function openStore(directory: string): Promise<Store> {
-  const db = await openDatabase(directory);
+  const database = await openDatabase(directory);
+  /** Keys of ids that are delivered and not on disk. */
+  const onTheWay = new Set<string>();
 
-  // One after another: a later record of the same thing must never be overtaken by an earlier one.
-  const writes = new PQueue({ concurrency: 1 });
-
-  async function write(operations: Operation[]): Promise<void> {
+  function decoded<T>(decode: () => T): T {
     try {
-      await writes.add(() => db.batch(operations, { sync: true }));
+      return decode();
     } catch (cause) {
-      throw new StoreError('ERR_STORE_WRITE', `Nothing can be written to ${directory}: make room, or check the disk.`, {
-        cause,
-        disposition: 'action-required',
-      });
+      throw damagedError(directory, cause);
     }
   }
 
-  const entries = async (prefix: string): Promise<[string, unknown][]> =>
-    await db.iterator({ gte: prefix, lt: behind(prefix) }).all();
-
   try {
-    const found = await db.get(formatKey);
-    if (found === undefined) await write([{ type: 'put', key: formatKey, value: format }]);
-    else if (found !== format) {
+    const found = await database.get(formatKey);
+    if (found === undefined) await database.write([{ type: 'put', key: formatKey, value: format }]);
+    else if (typeof found !== 'number' || found < format) throw damagedError(directory, undefined);
+    else if (found > format) {
       throw new StoreError(
         'ERR_STORE_NEWER',
         `${directory} was written by a newer mailpush: install that version again, or give this one a --state-dir of its own.`,
@@ -142,60 +106,59 @@ export async function openStore(directory: string): Promise<Store> {
       );
     }
   } catch (error) {
-    await db.close();
+    await database.close();
     throw error;
   }
 
   return {
-    registrations: async () => (await entries('registration/')).map(([, value]) => decodeRegistration(value)),
-    saveRegistration: async (registration) =>
-      await write([
-        { type: 'put', key: registrationKey(registration.channel), value: encodeRegistration(registration) },
-      ]),
+    registrations: async () => {
+      const entries = await database.entries('registration/');
+      return decoded(() => entries.map(([, value]) => decodeRegistration(value)));
+    },
+    saveRegistrations: async (registrations) => await database.write(registrations.map(putRegistration)),
     deleteRegistration: async (channel) => {
-      const ids = await entries(`delivered/${channel}/`);
-      const keys = [registrationKey(channel), ...ids.map(([key]) => key)];
-      await write(keys.map((key) => ({ type: 'del', key })));
+      await database.write([del(registrationKey(channel))]);
+      for await (const page of database.pages(deliveredPrefix(channel))) {
+        await database.write(page.map(([key]) => del(key)));
+      }
     },
     folder: async (name) => {
-      const progress = await db.get(folderKey(name));
+      const progress = await database.get(folderKey(name));
       if (progress === undefined) return undefined;
-      const open = (await entries(openPrefix(name))).map(([key, channel]) => ({
-        uid: Number(key.slice(openPrefix(name).length)),
-        channel: String(channel),
-      }));
-      return { ...decodeProgress(progress), open: open.sort((a, b) => a.uid - b.uid) };
+      const entries = await database.entries(openPrefix(name));
+      return decoded(() => {
+        const open = entries.map(([key, channel]) => decodeOpenMessage(key.slice(openPrefix(name).length), channel));
+        return { ...decodeProgress(progress), open: open.sort((a, b) => a.uid - b.uid) };
+      });
     },
-    saveLook: async (name, { progress, opened, closed, renumbered }) => {
-      const outdated = renumbered ? (await entries(openPrefix(name))).map(([key]) => key) : [];
-      await write([
-        ...outdated.map((key): Operation => ({ type: 'del', key })),
-        ...closed.map((uid): Operation => ({ type: 'del', key: openKey(name, uid) })),
+    saveLook: async (name, { progress, opened, closed }) =>
+      await database.write([
+        ...closed.map((uid) => del(openKey(name, uid))),
         ...opened.map(({ uid, channel }): Operation => ({ type: 'put', key: openKey(name, uid), value: channel })),
         { type: 'put', key: folderKey(name), value: progress },
-      ]);
+      ]),
+    closeMessage: async (name, uid) => await database.write([del(openKey(name, uid))], 'note'),
+    wasDelivered: (channel, id) => {
+      const key = deliveredKey(channel, id);
+      return onTheWay.has(key) || database.has(key);
     },
-    closeMessage: async (name, uid) => await write([{ type: 'del', key: openKey(name, uid) }]),
-    deliveredIds: async () =>
-      (await entries('delivered/')).map(([key, until]) => {
-        const [, channel = '', ...id] = key.split('/');
-        return { channel, id: id.join('/'), until: Number(until) };
-      }),
     record: async ({ channel, outcome, registration }) => {
-      const operations: Operation[] = [];
-      if (outcome.kind === 'delivered') {
-        operations.push({ type: 'put', key: deliveredKey(channel, outcome.id), value: outcome.rememberUntil });
+      const operations = registration === undefined ? [] : [putRegistration(registration)];
+      if (outcome.kind !== 'delivered') {
+        if (operations.length > 0) await database.write(operations);
+        return;
       }
-      if (registration !== undefined) {
-        operations.push({ type: 'put', key: registrationKey(channel), value: encodeRegistration(registration) });
+      const key = deliveredKey(channel, outcome.id);
+      onTheWay.add(key);
+      await database.write([...operations, { type: 'put', key, value: outcome.rememberUntil }]);
+      onTheWay.delete(key);
+    },
+    deleteExpiredIds: async (now) => {
+      for await (const page of database.pages('delivered/')) {
+        const expired = page.filter(([, until]) => !(Number(until) > now));
+        if (expired.length > 0) await database.write(expired.map(([key]) => del(key)));
       }
-      if (operations.length > 0) await write(operations);
     },
-    deleteDeliveredIds: async (ids) =>
-      await write(ids.map(({ channel, id }) => ({ type: 'del', key: deliveredKey(channel, id) }))),
-    close: async () => {
-      await writes.onIdle();
-      await db.close();
-    },
+    close: async () => await database.close(),
   };
 }

@@ -1,0 +1,86 @@
+import { ImapError, type Mailbox } from '../imap/index.js';
+import { limits } from '../notify-spec/index.js';
+import type { Runtime } from '../runtime.js';
+import type { Apps } from './apps/index.js';
+import type { Channels } from './channels.js';
+import { type CourierWork, judge, type Pin } from './delivery/index.js';
+import type { FolderProgress } from './folder-progress.js';
+import { journal, shortChannel } from './journal.js';
+import { openMail } from './open-mail.js';
+import type { Removals } from './removals.js';
+import type { Registration, Store } from './store/index.js';
+
+/** Everything that couriers work with. */
+export interface WorkOptions {
+  readonly mailbox: Pick<Mailbox, 'fetch'>;
+  readonly removals: Removals;
+  readonly progress: FolderProgress;
+  readonly channels: Channels;
+  readonly store: Pick<Store, 'record' | 'wasDelivered'>;
+  readonly apps: Pick<Apps, 'message'>;
+  readonly runtime: Runtime;
+}
+
+/** The registration with this pin; undefined when it has it already. */
+function withPin(known: Registration | undefined, pin: Pin | undefined): Registration | undefined {
+  if (known === undefined || pin === undefined || known.pin?.fingerprint === pin.fingerprint) return undefined;
+  return { ...known, pin };
+}
+
+/** Makes the hands of one channel. */
+export function createCourierWork(channel: string, options: WorkOptions): CourierWork {
+  const { mailbox, removals, progress, channels, store, apps, runtime } = options;
+
+  function registration(): Registration {
+    const known = channels.get(channel);
+    if (known === undefined) throw new Error('This channel is forgotten.');
+    return known;
+  }
+
+  return {
+    open: async (message, pin) => {
+      const mail = await mailbox.fetch(message, limits.mailBytes + 1);
+      if (mail.kind === 'gone') return undefined;
+      return await openMail(mail.bytes, { key: await channels.key(registration()), pin, now: runtime.now() });
+    },
+    judge: (mail, { pin, retired }) => {
+      const { address, sender } = registration();
+      const wasDelivered = (id: string): boolean => store.wasDelivered(channel, id);
+      const now = runtime.now();
+      return judge(mail, { channel, address, pin, sender: sender ?? undefined, retired, wasDelivered, now });
+    },
+    deliver: async (push) => await apps.message(registration(), push),
+    record: async (outcome, pin) => {
+      const before = channels.get(channel);
+      const changed = withPin(before, pin);
+      // In memory at once, so that a registration that is written meanwhile has the pin too.
+      if (changed !== undefined) channels.put(changed);
+      try {
+        await store.record({ channel, outcome, registration: changed });
+      } catch (error) {
+        const known = channels.get(channel);
+        // Not on disk: the next record has to bring it there.
+        if (changed !== undefined && known !== undefined) channels.put({ ...known, pin: before?.pin ?? null });
+        throw error;
+      }
+    },
+    remove: async (message) => {
+      await removals.remove(message);
+      progress.letGo(message);
+    },
+    leave: (message, reason) => {
+      runtime.log.info(
+        { event: 'push.left', channel: shortChannel(channel), uid: message.uid, reason },
+        'A mail stays in the mailbox.',
+      );
+      progress.letGo(message);
+    },
+    happened: (event, state) => journal(runtime.log, channel, event, state),
+    failed: (err) => {
+      const facts = { event: 'push.failed', channel: shortChannel(channel), err };
+      // The state of the mail server is told elsewhere.
+      if (err instanceof ImapError) runtime.log.debug(facts, 'It is tried again.');
+      else runtime.log.error(facts, 'A push could not be worked on: it is tried again.');
+    },
+  };
+}

@@ -1,0 +1,98 @@
+import { describe, expect, it } from 'vitest';
+import { createManualTime } from '../../test/tools/manual-time.js';
+import { createHousekeeping, maxRetired, outdatedChannels, retiredMs } from './housekeeping.js';
+import { type Registration, StoreError } from './store/index.js';
+
+const dayMs = 24 * 60 * 60_000;
+const noon = Date.UTC(2026, 0, 1, 12);
+
+const registered = (channel: string, retiredAt: number | null): Registration => ({
+  channel,
+  token: channel,
+  service: 'org.example.App',
+  busId: null,
+  protocol: 2,
+  description: '',
+  vapid: null,
+  address: 'alice@example.org',
+  registeredAt: 0,
+  retiredAt,
+  key: new Uint8Array(),
+  sender: null,
+  pin: null,
+});
+
+describe('a channel is forgotten', () => {
+  it('29 days after it was retired, and never while it lives', () => {
+    const all = [
+      registered('live', null),
+      registered('due', noon - retiredMs),
+      registered('late', noon - retiredMs + 1),
+    ];
+    expect(retiredMs).toBe(29 * dayMs);
+    expect(outdatedChannels(all, noon)).toEqual(['due']);
+  });
+
+  it('sooner where there are very many: the one that was retired first', () => {
+    const retired = Array.from({ length: maxRetired + 2 }, (_, index) => registered(`${index}`, noon - index));
+    const live = Array.from({ length: 2000 }, (_, index) => registered(`live ${index}`, null));
+    expect(outdatedChannels([...retired, ...live], noon)).toEqual([`${maxRetired}`, `${maxRetired + 1}`]);
+  });
+});
+
+describe('housekeeping', () => {
+  /** A disk that fails as long as it is told to. */
+  function setUp(registrations: Registration[]) {
+    const time = createManualTime();
+    const done: string[] = [];
+    let isFull = false;
+    async function note(what: string): Promise<void> {
+      if (isFull) throw new StoreError('ERR_STORE_WRITE', 'Full.');
+      done.push(what);
+    }
+    const housekeeping = createHousekeeping({
+      channels: { all: () => registrations },
+      store: {
+        deleteRegistration: (channel) => note(`delete ${channel}`),
+        deleteExpiredIds: (now) => note(`delete ids of ${(now - noon) / dayMs}`),
+      },
+      forget: (channel) => {
+        done.push(`forget ${channel}`);
+        registrations.splice(0, registrations.length, ...registrations.filter((one) => one.channel !== channel));
+      },
+      runtime: time.runtime,
+    });
+    const fill = (full: boolean): void => {
+      isFull = full;
+    };
+    return { time, done, housekeeping, fill };
+  }
+
+  it('is done at the start and every day, until it is ended', async () => {
+    const { time, done, housekeeping } = setUp([registered('a', noon - retiredMs), registered('b', noon - 28 * dayMs)]);
+    const ending = new AbortController();
+    const run = housekeeping.run(ending.signal);
+    await expect.poll(() => time.sleepers()).toEqual([dayMs]);
+    expect(done.splice(0)).toEqual(['forget a', 'delete a', 'delete ids of 0']);
+    time.pass(dayMs);
+    await expect.poll(() => time.sleepers()).toEqual([dayMs]);
+    expect(done).toEqual(['forget b', 'delete b', 'delete ids of 1']);
+    ending.abort();
+    await run;
+    expect(time.sleepers()).toEqual([]);
+  });
+
+  it('goes on when the disk takes nothing', async () => {
+    const { time, done, housekeeping, fill } = setUp([registered('a', noon - retiredMs)]);
+    fill(true);
+    const ending = new AbortController();
+    const run = housekeeping.run(ending.signal);
+    await expect.poll(() => time.sleepers()).toEqual([dayMs]);
+    expect(done).toEqual(['forget a']);
+    fill(false);
+    time.pass(dayMs);
+    await expect.poll(() => done).toEqual(['forget a', 'delete ids of 1']);
+    ending.abort();
+    await run;
+  });
+});

@@ -1,0 +1,440 @@
+import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { createManualTime } from '../../test/tools/manual-time.js';
+import { temporaryDirectory } from '../../test/tools/temporary-directory.js';
+import { formatAutocrypt, generateKey, type PrivateKey, seal, serializePrivateKey } from '../crypto/index.js';
+import { type Found, ImapError, type MailboxEvent, type MessageRef } from '../imap/index.js';
+import { composeInner, composeMail } from '../notify-spec/index.js';
+import type { Answer } from './apps/index.js';
+import { createChannels } from './channels.js';
+import { createFolderProgress } from './folder-progress.js';
+import { createPostRoom } from './post-room.js';
+import { openStore, type Registration, type Store, StoreError } from './store/index.js';
+
+const now = Date.UTC(2026, 0, 1, 12);
+const address = 'alice@example.org';
+const minute = 60_000;
+const retryMs = minute;
+
+/** A channel for each letter. */
+const channelOf = (letter: string): string => letter.repeat(27);
+
+let channelKey: PrivateKey;
+let senders: readonly [PrivateKey, PrivateKey];
+
+beforeAll(async () => {
+  channelKey = await generateKey({ address, now });
+  senders = await Promise.all([
+    generateKey({ address: 'one@app.example', now }),
+    generateKey({ address: 'two@app.example', now }),
+  ]);
+});
+
+function registrationOf(letter: string, change: Partial<Registration> = {}): Registration {
+  return {
+    channel: channelOf(letter),
+    token: letter,
+    service: `org.example.${letter}`,
+    busId: null,
+    protocol: 2,
+    description: '',
+    vapid: null,
+    address,
+    registeredAt: now,
+    retiredAt: null,
+    key: serializePrivateKey(channelKey),
+    sender: null,
+    pin: null,
+    ...change,
+  };
+}
+
+interface PushParts {
+  readonly id: string;
+  readonly signer?: PrivateKey;
+  readonly withHandshake?: boolean;
+}
+
+/** A push mail for a channel. */
+async function pushMail(letter: string, { id, signer = senders[0], withHandshake = true }: PushParts) {
+  const from = signer.address ?? '';
+  const parts = { from, to: address, date: new Date(now), messageId: `<${id}@app.example>` };
+  const push = { channel: channelOf(letter), id, timestamp: now / 1000, ttlSeconds: 3600, urgency: 'normal' as const };
+  const data = composeInner({ ...parts, push, payload: Buffer.from(id) });
+  const armored = await seal(data, { recipient: channelKey.publicKey, signer, now });
+  const autocrypt = formatAutocrypt({ address: from, keydata: signer.publicKey.keydata, preferEncrypt: 'mutual' });
+  const outer = { ...parts, channel: channelOf(letter), ttlSeconds: 3600, armored };
+  return composeMail(withHandshake ? { ...outer, autocrypt } : outer);
+}
+
+const letter = Buffer.from('Subject: Hello\r\n\r\nNothing of yours.\r\n');
+const lost = new ImapError('ERR_IMAP_LOST', 'Gone.', { disposition: 'transient' });
+
+/** A mailbox in memory, a real disk that may be full, and apps that answer as the test says. */
+async function createSetting(registrations: readonly Registration[], directory?: string) {
+  const store = await openStore(directory ?? (await temporaryDirectory()));
+  onTestFinished(() => store.close());
+  await store.saveRegistrations(registrations);
+  const time = createManualTime();
+  const logged: unknown[] = [];
+  const log = (facts: Readonly<Record<string, unknown>>): void => void logged.push(facts.event);
+  const runtime = { ...time.runtime, log: { debug: log, info: log, warn: log, error: log } };
+  const channels = createChannels(await store.registrations());
+  const progress = createFolderProgress(store, runtime.log, 'INBOX', await store.folder('INBOX'));
+
+  const mailbox = { uidValidity: '7', mails: new Map<number, Uint8Array>(), isDown: false };
+  const fetched: number[] = [];
+  const delivered: string[] = [];
+  const answers = { next: (_: string): Answer | Promise<Answer> => 'accepted' };
+  const disk = { isFull: false };
+
+  const room = createPostRoom({
+    mailbox: {
+      fetch: async ({ uid, uidValidity }) => {
+        if (mailbox.isDown) throw lost;
+        const bytes = mailbox.mails.get(uid);
+        fetched.push(uid);
+        return bytes === undefined || uidValidity !== mailbox.uidValidity ? { kind: 'gone' } : { kind: 'mail', bytes };
+      },
+      remove: async (messages: readonly MessageRef[]) => {
+        if (mailbox.isDown) throw lost;
+        for (const { uid, uidValidity } of messages) {
+          if (uidValidity === mailbox.uidValidity) mailbox.mails.delete(uid);
+        }
+        return 'removed';
+      },
+    },
+    progress,
+    keepRejected: false,
+    channels,
+    store: {
+      wasDelivered: store.wasDelivered,
+      record: async (push) => {
+        if (disk.isFull) throw new StoreError('ERR_STORE_WRITE', 'Full.', { disposition: 'action-required' });
+        await store.record(push);
+      },
+    },
+    apps: {
+      message: async ({ token }, { id, payload }) => {
+        delivered.push(`${token} ${id} ${Buffer.from(payload).toString()}`);
+        return await answers.next(id);
+      },
+    },
+    runtime,
+  });
+
+  let lastUid = 0;
+  const looked = (found: readonly Found[], gone: readonly number[] = []): MailboxEvent => ({
+    type: 'looked',
+    found,
+    gone,
+    progress: { uidValidity: mailbox.uidValidity, lastUid },
+  });
+
+  return {
+    store: store as Store,
+    time,
+    logged,
+    channels,
+    progress,
+    mailbox,
+    fetched,
+    delivered,
+    answers,
+    disk,
+    room,
+    /** Mails come in and are found. */
+    arrive: async (...mails: readonly (readonly [channel: string, bytes: Uint8Array])[]) => {
+      const found = mails.map(([name, bytes]) => {
+        lastUid += 1;
+        mailbox.mails.set(lastUid, bytes);
+        return { uid: lastUid, sizeBytes: bytes.length, channel: channelOf(name) };
+      });
+      await room.take(looked(found));
+    },
+    look: async (found: readonly Found[], gone: readonly number[] = []) => await room.take(looked(found, gone)),
+    uids: () => [...mailbox.mails.keys()],
+  };
+}
+
+type Setting = Awaited<ReturnType<typeof createSetting>>;
+
+async function settled(setting: Setting): Promise<void> {
+  await expect.poll(() => [setting.uids(), setting.progress.openUids()]).toEqual([[], []]);
+}
+
+describe('the post room', () => {
+  it('takes each push to its app, and then out of the mailbox', async () => {
+    const s = await createSetting([registrationOf('a'), registrationOf('b')]);
+    await s.arrive(
+      ['a', await pushMail('a', { id: '1' })],
+      ['b', await pushMail('b', { id: '1', signer: senders[1] })],
+      ['a', await pushMail('a', { id: '2', withHandshake: false })],
+    );
+    await settled(s);
+    expect(s.delivered.sort()).toEqual(['a 1 1', 'a 2 2', 'b 1 1']);
+    expect(await s.store.folder('INBOX')).toEqual({ uidValidity: '7', lastUid: 3, open: [] });
+    expect(s.store.wasDelivered(channelOf('a'), '2')).toBe(true);
+    const pins = (await s.store.registrations()).map(({ token, pin }) => [token, pin?.fingerprint]);
+    expect(pins).toEqual([
+      ['a', senders[0].fingerprint],
+      ['b', senders[1].fingerprint],
+    ]);
+  });
+
+  it('does not so much as fetch a mail for a channel that is not ours', async () => {
+    const s = await createSetting([registrationOf('a')]);
+    await s.arrive(['b', await pushMail('b', { id: '1' })], ['a', await pushMail('a', { id: '2' })]);
+    await expect.poll(() => s.progress.openUids()).toEqual([]);
+    expect([s.fetched, s.uids()]).toEqual([[2], [1]]);
+  });
+
+  it('leaves alone what names our channel and does not open, and remembers that over a restart', async () => {
+    const directory = await temporaryDirectory();
+    const s = await createSetting([registrationOf('a')], directory);
+    await s.arrive(['a', letter], ['a', await pushMail('a', { id: '2' })]);
+    await expect.poll(() => s.progress.openUids()).toEqual([]);
+    expect([s.uids(), s.delivered]).toEqual([[1], ['a 2 2']]);
+    await s.store.close();
+    const again = await createSetting([registrationOf('a')], directory);
+    expect(again.progress.openUids()).toEqual([]);
+  });
+
+  it('delivers a copy of a push once, also when it comes after a restart', async () => {
+    const directory = await temporaryDirectory();
+    const push = await pushMail('a', { id: '1' });
+    const s = await createSetting([registrationOf('a')], directory);
+    await s.arrive(['a', push], ['a', push]);
+    await settled(s);
+    await s.arrive(['a', push]);
+    await settled(s);
+    await s.store.close();
+    const again = await createSetting([], directory);
+    await again.arrive(['a', push]);
+    await settled(again);
+    expect([s.delivered, again.delivered]).toEqual([['a 1 1'], []]);
+  });
+
+  it('pins the first of two senders that write at once, and refuses the other', async () => {
+    const s = await createSetting([registrationOf('a')]);
+    await s.arrive(
+      ['a', await pushMail('a', { id: '1', signer: senders[0] })],
+      ['a', await pushMail('a', { id: '2', signer: senders[1] })],
+      ['a', await pushMail('a', { id: '3', signer: senders[0], withHandshake: false })],
+    );
+    await settled(s);
+    expect(s.delivered).toEqual(['a 1 1', 'a 3 3']);
+    expect(s.logged).toContain('push.refused');
+    expect((await s.store.registrations())[0]?.pin?.fingerprint).toBe(senders[0].fingerprint);
+  });
+
+  it('lets a push wait for the handshake that comes after it', async () => {
+    const s = await createSetting([registrationOf('a')]);
+    await s.arrive(['a', await pushMail('a', { id: '1', withHandshake: false })]);
+    await expect.poll(() => s.logged).toContain('push.waiting-for-key');
+    await s.arrive(['a', await pushMail('a', { id: '2' })]);
+    await settled(s);
+    expect(s.delivered).toEqual(['a 1 1', 'a 2 2']);
+  });
+
+  it('brings a pin to the disk even if the first try to write it fails', async () => {
+    const s = await createSetting([registrationOf('a')]);
+    s.disk.isFull = true;
+    await s.arrive(['a', await pushMail('a', { id: '1' })]);
+    await expect.poll(() => s.time.sleepers()).toEqual([retryMs]);
+    expect(s.uids()).toEqual([1]);
+    s.disk.isFull = false;
+    s.time.pass(retryMs);
+    await settled(s);
+    expect(s.delivered).toEqual(['a 1 1']);
+    expect((await s.store.registrations())[0]?.pin?.fingerprint).toBe(senders[0].fingerprint);
+  });
+
+  it('keeps a pin that comes while the app changes its registration', async () => {
+    const s = await createSetting([registrationOf('a')]);
+    s.answers.next = () => {
+      const known = s.channels.get(channelOf('a'));
+      if (known !== undefined) {
+        s.channels.put({ ...known, description: 'new' });
+        s.room.registrationChanged({ ...known, description: 'new' });
+      }
+      return 'accepted';
+    };
+    await s.arrive(['a', await pushMail('a', { id: '1' })]);
+    await settled(s);
+    const pinned = { description: 'new', pin: { fingerprint: senders[0].fingerprint } };
+    expect(await s.store.registrations()).toMatchObject([pinned]);
+  });
+
+  it('tries again when the mail server was away', async () => {
+    const s = await createSetting([registrationOf('a')]);
+    s.mailbox.isDown = true;
+    await s.arrive(['a', await pushMail('a', { id: '1' })]);
+    await expect.poll(() => s.time.sleepers()).toEqual([30_000]);
+    s.mailbox.isDown = false;
+    s.time.pass(30_000);
+    await settled(s);
+    expect(s.delivered).toEqual(['a 1 1']);
+  });
+
+  it('does not deliver a push again that is found anew while its app thinks about it', async () => {
+    const s = await createSetting([registrationOf('a')]);
+    let accept = (_: Answer): void => {};
+    s.answers.next = () =>
+      new Promise((resolve) => {
+        accept = resolve;
+      });
+    const push = await pushMail('a', { id: '1' });
+    await s.arrive(['a', letter], ['a', push]);
+    await expect.poll(() => s.delivered).toEqual(['a 1 1']);
+    // The server numbers anew: the same mail under another UID.
+    s.mailbox.uidValidity = '8';
+    s.mailbox.mails = new Map([[1, push]]);
+    await s.room.take({ type: 'renumbered' });
+    await s.look([{ uid: 1, sizeBytes: push.length, channel: channelOf('a') }]);
+    await expect.poll(() => s.fetched).toEqual([1, 2, 1]);
+    accept('accepted');
+    await settled(s);
+    expect(s.delivered).toEqual(['a 1 1']);
+  });
+
+  it('forgets what is gone from the mailbox', async () => {
+    const s = await createSetting([registrationOf('a')]);
+    s.answers.next = () => 'unreachable';
+    await s.arrive(['a', await pushMail('a', { id: '1' })]);
+    await expect.poll(() => s.logged).toContain('push.unreachable');
+    s.mailbox.mails.clear();
+    await s.look([], [1]);
+    s.room.appAppeared('org.example.a');
+    await settled(s);
+    expect(s.delivered).toEqual(['a 1 1']);
+  });
+
+  it('tries at once what waits for an app that appears, and only that', async () => {
+    const s = await createSetting([registrationOf('a'), registrationOf('b')]);
+    s.answers.next = () => 'unreachable';
+    await s.arrive(['a', await pushMail('a', { id: '1' })], ['b', await pushMail('b', { id: '2' })]);
+    await expect.poll(() => s.delivered.splice(0).length).toBe(2);
+    await expect.poll(() => s.time.sleepers().length).toBe(2);
+    s.answers.next = () => 'accepted';
+    s.room.appAppeared('org.example.b');
+    await expect.poll(() => s.uids()).toEqual([1]);
+    expect(s.delivered).toEqual(['b 2 2']);
+  });
+
+  it('does not let one channel wait for another', async () => {
+    const s = await createSetting([registrationOf('a'), registrationOf('b')]);
+    s.answers.next = (id) => (id === '1' ? new Promise(() => {}) : 'accepted');
+    await s.arrive(
+      ['a', await pushMail('a', { id: '1' })],
+      ['a', await pushMail('a', { id: '2' })],
+      ['b', await pushMail('b', { id: '3' })],
+    );
+    await expect.poll(() => s.uids()).toEqual([1, 2]);
+    expect(s.delivered.sort()).toEqual(['a 1 1', 'b 3 3']);
+  });
+});
+
+describe('a registration that is new', () => {
+  it('gets what comes for it', async () => {
+    const s = await createSetting([]);
+    s.channels.put(registrationOf('a'));
+    s.room.registrationChanged(registrationOf('a'));
+    await s.arrive(['a', await pushMail('a', { id: '1' })]);
+    await settled(s);
+    expect(s.delivered).toEqual(['a 1 1']);
+  });
+});
+
+describe('a registration that has ended', () => {
+  const retired = registrationOf.bind(undefined, 'a', { retiredAt: now });
+
+  it('gets nothing more, and its late pushes are cleared away', async () => {
+    const s = await createSetting([registrationOf('a')]);
+    s.channels.put(retired());
+    s.room.registrationChanged(retired());
+    await s.arrive(['a', await pushMail('a', { id: '1' })], ['a', letter]);
+    await expect.poll(() => s.uids()).toEqual([2]);
+    expect(s.delivered).toEqual([]);
+  });
+
+  it('while a push is being delivered lets that one end, and delivers none behind it', async () => {
+    const s = await createSetting([registrationOf('a')]);
+    let answer = (_: Answer): void => {};
+    s.answers.next = () =>
+      new Promise((resolve) => {
+        answer = resolve;
+      });
+    await s.arrive(['a', await pushMail('a', { id: '1' })], ['a', await pushMail('a', { id: '2' })]);
+    await expect.poll(() => s.delivered).toEqual(['a 1 1']);
+    s.channels.put(retired());
+    s.room.registrationChanged(retired());
+    answer('refused');
+    await settled(s);
+    expect(s.delivered).toEqual(['a 1 1']);
+  });
+
+  it('and is forgotten in the middle of something harms nobody', async () => {
+    const s = await createSetting([registrationOf('a'), registrationOf('b')]);
+    let answer = (_: Answer): void => {};
+    s.answers.next = (id) =>
+      id === '1'
+        ? new Promise((resolve) => {
+            answer = resolve;
+          })
+        : 'accepted';
+    await s.arrive(['a', await pushMail('a', { id: '1' })], ['a', await pushMail('a', { id: '2' })]);
+    await expect.poll(() => s.delivered).toEqual(['a 1 1']);
+    s.room.forget(channelOf('a'));
+    answer('unreachable');
+    await s.arrive(['b', await pushMail('b', { id: '3' })]);
+    await expect.poll(() => s.uids()).toEqual([1, 2]);
+    // Whatever was open for it is no more of interest at the next connection.
+    const found = s.uids().map((uid) => ({ uid, sizeBytes: 1, channel: channelOf('a') }));
+    await s.look(found);
+    expect(s.progress.openUids()).toEqual([]);
+    expect(await s.store.folder('INBOX')).toMatchObject({ open: [] });
+  });
+});
+
+describe('a post room that closes', () => {
+  it('waits for the app, so that it does not get the push again after the next start', async () => {
+    const directory = await temporaryDirectory();
+    const push = await pushMail('a', { id: '1' });
+    const s = await createSetting([registrationOf('a')], directory);
+    let answer = (_: Answer): void => {};
+    s.answers.next = () =>
+      new Promise((resolve) => {
+        answer = resolve;
+      });
+    await s.arrive(['a', push]);
+    await expect.poll(() => s.delivered).toEqual(['a 1 1']);
+    const closing = s.room.close();
+    answer('accepted');
+    await closing;
+    await s.store.close();
+    expect(s.uids()).toEqual([1]);
+    const again = await createSetting([], directory);
+    await again.arrive(['a', push]);
+    await settled(again);
+    expect(again.delivered).toEqual([]);
+  });
+
+  it('waits for half a second at most', async () => {
+    const s = await createSetting([registrationOf('a')]);
+    s.answers.next = () => new Promise(() => {});
+    await s.arrive(['a', await pushMail('a', { id: '1' })]);
+    await expect.poll(() => s.delivered).toEqual(['a 1 1']);
+    const closing = s.room.close();
+    expect(s.time.sleepers()).toEqual([500]);
+    s.time.pass(500);
+    await closing;
+  });
+
+  it('begins nothing more', async () => {
+    const s = await createSetting([registrationOf('a')]);
+    await s.room.close();
+    await s.arrive(['a', await pushMail('a', { id: '1' })]);
+    expect([s.fetched, s.time.sleepers()]).toEqual([[], []]);
+    expect(s.progress.openUids()).toEqual([1]);
+  });
+});

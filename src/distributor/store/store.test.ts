@@ -1,0 +1,283 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdir, readdir, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ClassicLevel } from 'classic-level';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { temporaryDirectory } from '../../../test/tools/temporary-directory.js';
+import type { Pin } from '../delivery/index.js';
+import type { Registration } from './records.js';
+import { openStore, type Store } from './store.js';
+
+const channelOf = (index: number): string => String(index).padStart(27, 'c');
+const pin: Pin = { fingerprint: 'a'.repeat(40), address: 'push@app.example', keydata: new Uint8Array([0, 255, 7]) };
+
+function registrationOf(index: number, change: Partial<Registration> = {}): Registration {
+  return {
+    channel: channelOf(index),
+    token: `{token ${index}} "ä/\u0000`,
+    service: 'org.example.App',
+    busId: null,
+    protocol: 2,
+    description: '',
+    vapid: null,
+    address: 'alice@example.org',
+    registeredAt: 1_800_000_000_000,
+    retiredAt: null,
+    key: new Uint8Array([1, 2, 254, index]),
+    sender: null,
+    pin: null,
+    ...change,
+  };
+}
+
+async function open(directory: string): Promise<Store> {
+  const store = await openStore(directory);
+  onTestFinished(() => store.close());
+  return store;
+}
+
+/** What a directory holds, read by a store that was opened anew. */
+async function reopened<T>(directory: string, store: Store, read: (store: Store) => Promise<T> | T): Promise<T> {
+  await store.close();
+  const again = await openStore(directory);
+  try {
+    return await read(again);
+  } finally {
+    await again.close();
+  }
+}
+
+const deliveredOutcome = (id: string, rememberUntil: number) => ({ kind: 'delivered', id, rememberUntil }) as const;
+
+/** Writes straight into the database, as a fault or another version would. */
+async function damage(directory: string, key: string, value: string): Promise<void> {
+  const db = new ClassicLevel<string, string>(join(directory, 'store'));
+  await db.put(key, value);
+  await db.close();
+}
+
+describe('the store', () => {
+  it('is empty when it is new', async () => {
+    const store = await open(join(await temporaryDirectory(), 'not/there/yet'));
+    expect(await store.registrations()).toEqual([]);
+    expect(await store.folder('INBOX')).toBeUndefined();
+    expect(store.wasDelivered(channelOf(1), 'x')).toBe(false);
+  });
+
+  it('keeps registrations over a restart, the last of each channel', async () => {
+    const directory = await temporaryDirectory();
+    const store = await open(directory);
+    const full = registrationOf(2, { busId: 'b', vapid: 'v', retiredAt: 5, sender: 'f'.repeat(40), pin, protocol: 1 });
+    await store.saveRegistrations([registrationOf(1), registrationOf(2)]);
+    await store.saveRegistrations([full]);
+    expect(await reopened(directory, store, (again) => again.registrations())).toEqual([registrationOf(1), full]);
+  });
+
+  it('keeps delivered ids and the pin that came with one', async () => {
+    const directory = await temporaryDirectory();
+    const store = await open(directory);
+    const id = 'a/b:c!0';
+    const registration = registrationOf(1, { pin });
+    await store.record({ channel: channelOf(1), outcome: deliveredOutcome(id, 5), registration });
+    await reopened(directory, store, async (again) => {
+      expect(again.wasDelivered(channelOf(1), id)).toBe(true);
+      expect(again.wasDelivered(channelOf(1), 'a')).toBe(false);
+      expect(again.wasDelivered(channelOf(2), id)).toBe(false);
+      expect(await again.registrations()).toEqual([registration]);
+    });
+  });
+
+  it('keeps the pin that a refused push brought, and no id of it', async () => {
+    const store = await open(await temporaryDirectory());
+    const registration = registrationOf(1, { pin });
+    await store.record({ channel: channelOf(1), outcome: { kind: 'refused', reason: 'no' }, registration });
+    await store.record({ channel: channelOf(1), outcome: { kind: 'expired' }, registration: undefined });
+    expect(await store.registrations()).toEqual([registration]);
+  });
+
+  it('knows an id as delivered as soon as it is told', async () => {
+    const store = await open(await temporaryDirectory());
+    const writing = store.record({
+      channel: channelOf(1),
+      outcome: deliveredOutcome('x', 5),
+      registration: undefined,
+    });
+    expect(store.wasDelivered(channelOf(1), 'x')).toBe(true);
+    await writing;
+    expect(store.wasDelivered(channelOf(1), 'x')).toBe(true);
+  });
+
+  it('forgets a registration with its ids, however many, and no other', async () => {
+    const store = await open(await temporaryDirectory());
+    await store.saveRegistrations([registrationOf(1), registrationOf(2)]);
+    const ids = Array.from({ length: 1100 }, (_, index) => `id${index}`);
+    await Promise.all(
+      [1, 2].flatMap((index) =>
+        ids.map((id) =>
+          store.record({ channel: channelOf(index), outcome: deliveredOutcome(id, 5), registration: undefined }),
+        ),
+      ),
+    );
+    await store.deleteRegistration(channelOf(1));
+    expect(await store.registrations()).toEqual([registrationOf(2)]);
+    expect(ids.filter((id) => store.wasDelivered(channelOf(1), id))).toEqual([]);
+    expect(ids.every((id) => store.wasDelivered(channelOf(2), id))).toBe(true);
+  });
+
+  it('forgets ids when their time has come', async () => {
+    const store = await open(await temporaryDirectory());
+    for (const until of [1, 2, 3]) {
+      await store.record({
+        channel: channelOf(1),
+        outcome: deliveredOutcome(`${until}`, until),
+        registration: undefined,
+      });
+    }
+    await store.deleteExpiredIds(2);
+    expect(['1', '2', '3'].filter((id) => store.wasDelivered(channelOf(1), id))).toEqual(['3']);
+  });
+
+  it('keeps how far each folder was looked through, and what is open in it', async () => {
+    const directory = await temporaryDirectory();
+    const store = await open(directory);
+    const progress = { uidValidity: '17', lastUid: 20 };
+    const at = (uid: number) => ({ uid, channel: channelOf(uid) });
+    await store.saveLook('INBOX', { progress, opened: [at(9), at(10), at(20)], closed: [] });
+    await store.saveLook('INBOX/Push ä', { progress, opened: [at(9)], closed: [] });
+    await store.closeMessage('INBOX', 10);
+    await store.saveLook('INBOX', { progress: { ...progress, lastUid: 30 }, opened: [at(30)], closed: [20, 99] });
+    await reopened(directory, store, async (again) => {
+      expect(await again.folder('INBOX')).toEqual({ ...progress, lastUid: 30, open: [at(9), at(30)] });
+      expect(await again.folder('INBOX/Push ä')).toEqual({ ...progress, open: [at(9)] });
+      expect(await again.folder('INB')).toBeUndefined();
+    });
+  });
+
+  it('writes in the order in which it was asked, and all of it before it closes', async () => {
+    const directory = await temporaryDirectory();
+    const store = await open(directory);
+    const descriptions = Array.from({ length: 50 }, (_, index) => `${index}`);
+    void Promise.all(descriptions.map((description) => store.saveRegistrations([registrationOf(1, { description })])));
+    const [last] = await reopened(directory, store, (again) => again.registrations());
+    expect(last?.description).toBe('49');
+  });
+
+  it('is for its owner alone', async () => {
+    const parent = await temporaryDirectory();
+    const directory = join(parent, 'a/b');
+    await mkdir(directory, { recursive: true, mode: 0o755 });
+    const umask = process.umask(0o077);
+    onTestFinished(() => {
+      process.umask(umask);
+    });
+    const store = await open(directory);
+    await store.saveRegistrations([registrationOf(1)]);
+    const names = await readdir(directory, { recursive: true });
+    const modes = await Promise.all(
+      ['', ...names].map(async (name) => {
+        const facts = await stat(join(directory, name));
+        return [name, facts.isDirectory(), (facts.mode & 0o777).toString(8)];
+      }),
+    );
+    expect(names.length).toBeGreaterThan(3);
+    expect(modes.filter(([, isDirectory, mode]) => mode !== (isDirectory ? '700' : '600'))).toEqual([]);
+  });
+});
+
+describe('a store that cannot be used', () => {
+  it('is in use by another', async () => {
+    const directory = await temporaryDirectory();
+    const store = await open(directory);
+    await expect(openStore(directory)).rejects.toMatchObject({ code: 'ERR_STORE_IN_USE' });
+    await store.saveRegistrations([registrationOf(1)]);
+  });
+
+  it('lies where there can be no directory', async () => {
+    const file = join(await temporaryDirectory(), 'file');
+    await writeFile(file, '');
+    await expect(openStore(file)).rejects.toMatchObject({
+      code: 'ERR_STORE_UNUSABLE',
+      disposition: 'action-required',
+    });
+  });
+
+  it('was written by a newer version, and stays as it is', async () => {
+    const directory = await temporaryDirectory();
+    await (await openStore(directory)).close();
+    await damage(directory, 'format', '2');
+    await expect(openStore(directory)).rejects.toMatchObject({ code: 'ERR_STORE_NEWER' });
+    // It was not left locked.
+    await expect(openStore(directory)).rejects.toMatchObject({ code: 'ERR_STORE_NEWER' });
+  });
+
+  it.each([
+    ['a format that never was', 'format', '0'],
+    ['a format that is no number', 'format', '"1"'],
+    ['something that is no JSON', 'format', '{'],
+  ])('has %s', async (_, key, value) => {
+    const directory = await temporaryDirectory();
+    await (await openStore(directory)).close();
+    await damage(directory, key, value);
+    await expect(openStore(directory)).rejects.toMatchObject({ code: 'ERR_STORE_DAMAGED' });
+  });
+
+  it.each([
+    ['a registration without a key', `registration/${channelOf(1)}`, '{}'],
+    ['a registration that is no JSON', `registration/${channelOf(1)}`, '{"channel'],
+    ['a folder with another shape', 'folder/INBOX', '{"uidValidity":"x","lastUid":1}'],
+    ['an open message without a UID', 'open/INBOX/x', `"${channelOf(1)}"`],
+    ['an open message without a channel', 'open/INBOX/1', 'null'],
+  ])('has %s', async (_, key, value) => {
+    const directory = await temporaryDirectory();
+    const store = await openStore(directory);
+    await store.saveLook('INBOX', { progress: { uidValidity: '1', lastUid: 1 }, opened: [], closed: [] });
+    await store.close();
+    await damage(directory, key, value);
+    const damaged = await open(directory);
+    const reading = Promise.all([damaged.registrations(), damaged.folder('INBOX')]);
+    await expect(reading).rejects.toMatchObject({ code: 'ERR_STORE_DAMAGED' });
+    await expect(reading).rejects.toThrow(directory);
+  });
+});
+
+/** Files of this process may have so many bytes at most: a disk that is full, for those who write. */
+function limitFiles(bytes: number | 'unlimited'): void {
+  execFileSync('prlimit', ['--pid', `${process.pid}`, `--fsize=${bytes}:unlimited`]);
+}
+
+const canLimitFiles = spawnSync('prlimit', ['--version']).status === 0;
+
+describe.skipIf(!canLimitFiles)('a disk that is full', () => {
+  it('takes nothing, and when there is room again everything that follows is kept', async () => {
+    const directory = await temporaryDirectory();
+    const store = await open(directory);
+    const description = 'x'.repeat(3000);
+    onTestFinished(() => limitFiles('unlimited'));
+    await store.saveRegistrations([registrationOf(1, { description })]);
+    limitFiles(20_000);
+    let index = 1;
+    let failure: unknown;
+    while (failure === undefined && index < 20) {
+      index += 1;
+      failure = await store.saveRegistrations([registrationOf(index, { description })]).catch((error) => error);
+    }
+    expect(failure).toMatchObject({ code: 'ERR_STORE_WRITE', disposition: 'action-required' });
+    const outcome = deliveredOutcome('x', 5);
+    limitFiles(0);
+    const record = () => store.record({ channel: channelOf(1), outcome, registration: undefined });
+    await expect(record()).rejects.toMatchObject({ code: 'ERR_STORE_WRITE' });
+    // The app has it, whatever the disk says.
+    expect(store.wasDelivered(channelOf(1), 'x')).toBe(true);
+    expect(() => store.wasDelivered(channelOf(1), 'y')).toThrow(expect.objectContaining({ code: 'ERR_STORE_WRITE' }));
+    limitFiles('unlimited');
+    // Asking is enough to make it work again.
+    await expect.poll(() => store.wasDelivered(channelOf(1), 'y')).toBe(false);
+    await record();
+    await store.saveRegistrations([registrationOf(30), registrationOf(31)]);
+    await reopened(directory, store, async (again) => {
+      const kept = (await again.registrations()).map(({ channel }) => Number(/\d+$/.exec(channel)?.[0]));
+      expect(kept.sort((a, b) => a - b)).toEqual([...Array.from({ length: index - 1 }, (_, one) => one + 1), 30, 31]);
+      expect(again.wasDelivered(channelOf(1), 'x')).toBe(true);
+    });
+  });
+});
