@@ -30,9 +30,16 @@ export interface ImapAccount {
 export interface ImapTimes {
   /**
    * IDLE is ended and begun again after this time, which also proves the line alive. Default 9 minutes: RFC 2177 asks
-   * for less than 29, and home routers forget quiet connections after 10 to 15.
+   * for less than 29, and home routers forget quiet connections after 10 to 15. After the machine was asleep it is
+   * renewed within half a minute.
    */
   readonly idleRestartMs: number;
+  /**
+   * How long a line is quiet before the kernel asks whether its other end is still there (TCP keep-alive); a second
+   * without an answer ten times over ends the connection. Default 2 minutes: a network that was left is noticed soon,
+   * and a phone can rest in between.
+   */
+  readonly keepAliveMs: number;
   /** How often a server without IDLE is asked for news. Default 60 s. */
   readonly pollMs: number;
   /** For the TCP and TLS handshakes together, and again for the greeting. Default 30 s. */
@@ -51,6 +58,7 @@ export interface ImapTimes {
 /** The default {@link ImapTimes}. */
 export const defaultTimes: ImapTimes = {
   idleRestartMs: 9 * 60_000,
+  keepAliveMs: 2 * 60_000,
   pollMs: 60_000,
   connectMs: 30_000,
   answerMs: 60_000,

@@ -58,3 +58,13 @@ export function isSelected(flow: ImapFlow): boolean {
 export function isLoggedIn(flow: ImapFlow): boolean {
   return flow.usable && !flow.isClosed && flow.state !== flow.states.LOGOUT;
 }
+
+/** The socket that carries the session; the library's type declarations leave it out. */
+interface Carrier {
+  readonly socket?: { setKeepAlive?: (enable: boolean, initialDelay: number) => unknown };
+}
+
+/** Asks the other end for a sign of life after `ms` of silence. The library does so every 5 s, so that no radio can rest. */
+export function keepAlive(flow: ImapFlow, ms: number): void {
+  (flow as Carrier).socket?.setKeepAlive?.(true, ms);
+}

@@ -1,7 +1,7 @@
 import type { Runtime } from '../runtime.js';
 import { onAbort, unlessAborted } from './abort.js';
 import type { ImapAccount, ImapTimes } from './account.js';
-import { type Client, createClient } from './client.js';
+import { type Client, createClient, keepAlive } from './client.js';
 import { connectError, loginTimeoutError } from './errors.js';
 
 /**
@@ -31,6 +31,7 @@ export async function logIn(
   );
   try {
     await flow.connect();
+    keepAlive(flow, times.keepAliveMs);
     return client;
   } catch (cause) {
     flow.close();

@@ -1,6 +1,7 @@
 import type { Runtime } from '../runtime.js';
 import type { ImapTimes } from './account.js';
 import type { Connection } from './connection.js';
+import { sleepAwake } from './sleep-awake.js';
 
 /** How many times in a row the server has ended IDLE by itself, and soon. */
 export type EndedIdles = number;
@@ -21,7 +22,7 @@ export async function waitForNews(
 ): Promise<EndedIdles> {
   const waiting = new AbortController();
   const pass = (ms: number): Promise<'time is up' | 'stopped'> =>
-    runtime.sleep(ms, waiting.signal).then(
+    sleepAwake(ms, runtime, waiting.signal).then(
       () => 'time is up',
       () => 'stopped',
     );

@@ -34,13 +34,16 @@ describe('a server without IDLE', () => {
     const time = createManualTime();
     const { server, relay, watched } = await start(['IDLE'], { time, times: { pollMs: 60_000 } });
     expect(await watched.next('connected')).toEqual({ type: 'connected', canIdle: false });
-    await vi.waitFor(() => expect(time.sleepers()).toEqual([60_000]));
+    await vi.waitFor(() => expect(time.sleepers()).toEqual([30_000]));
     for (const text of ['first', 'second', 'third']) {
       relay.clear();
       const uid = server.append(alice.address, 'INBOX', pushMail(text));
-      time.pass(60_000);
+      time.pass(30_000);
+      await vi.waitFor(() => expect(time.sleepers()).toEqual([30_000]));
+      expect(commands(relay, /./)).toEqual([]);
+      time.pass(30_000);
       expect((await watched.found()).found).toMatchObject([{ uid }]);
-      await vi.waitFor(() => expect(time.sleepers()).toEqual([60_000]));
+      await vi.waitFor(() => expect(time.sleepers()).toEqual([30_000]));
       expect(commands(relay, /./)).toEqual(['NOOP', expect.stringMatching(/^UID FETCH /)]);
     }
   });
@@ -49,7 +52,7 @@ describe('a server without IDLE', () => {
     const time = createManualTime();
     const { server, watched } = await start(['IDLE'], { time });
     const { uidValidity } = (await watched.next('looked')).progress;
-    await vi.waitFor(() => expect(time.sleepers()).toEqual([60_000]));
+    await vi.waitFor(() => expect(time.sleepers()).toEqual([30_000]));
     const uid = server.append(alice.address, 'INBOX', pushMail());
     await watched.mailbox.fetch({ uidValidity, uid: 4711 }, 10);
     expect((await watched.found()).found).toMatchObject([{ uid }]);
