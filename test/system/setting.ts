@@ -15,6 +15,8 @@ export interface Daemon {
   readonly pid: number;
   /** The next log line of this event, of this endpoint's channel if one is given; see `LineProcess.next`. */
   logged(event: string, endpoint?: string): Promise<Line>;
+  /** Its exit code, or the signal that ended it. */
+  readonly ended: Promise<number | NodeJS.Signals>;
   /** SIGTERM; resolves with the exit code. */
   stop(): Promise<number | NodeJS.Signals>;
   /** SIGKILL; resolves when it is gone. */
@@ -29,8 +31,8 @@ export interface Setting {
   readonly serviceDirectory: string;
   /** The app server `push@app.example`. */
   readonly sender: Sender;
-  /** Starts the daemon on the same state as before; resolves when it has its name and its mailbox. */
-  startDaemon(): Promise<Daemon>;
+  /** Starts the daemon on the same state as before; resolves when it has its name and, unless it is `offline`, its mailbox. */
+  startDaemon(options?: { readonly offline?: boolean }): Promise<Daemon>;
   /** Another app server, with a key of its own. */
   anotherSender(from: string): Promise<Sender>;
   /** How many pushes these app servers have sent one by one. */
@@ -98,7 +100,7 @@ export async function createSetting(server: TestMailServer, more = ''): Promise<
     };
   }
 
-  async function startDaemon(): Promise<Daemon> {
+  async function startDaemon({ offline = false } = {}): Promise<Daemon> {
     const daemon = startLineProcess({
       name: 'daemon',
       args: [daemonCommand, 'daemon', '--config', config, '--state-dir', join(directory.path, 'state')],
@@ -107,13 +109,14 @@ export async function createSetting(server: TestMailServer, more = ''): Promise<
     });
     daemons.add(daemon);
     await daemon.next(isEvent('daemon.ready'));
-    await daemon.next(isEvent('imap.connected'));
+    if (!offline) await daemon.next(isEvent('imap.connected'));
     return {
       pid: daemon.pid,
       logged: (event, endpoint) => {
         const channel = endpoint === undefined ? undefined : channelOf(endpoint).slice(0, 6);
         return daemon.next((line) => line.event === event && (channel === undefined || line.channel === channel));
       },
+      ended: daemon.ended,
       stop: () => daemon.stop(),
       kill: async () => {
         daemon.kill('SIGKILL');

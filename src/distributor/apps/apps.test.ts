@@ -1,16 +1,9 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { type BusApp, startBusApp } from '../../../test/apps/bus-app.js';
 import { makeTemporaryDirectory, type TemporaryDirectory } from '../../../test/tools/temporary-directory.js';
-import {
-  type Bus,
-  BusError,
-  type BusMethod,
-  connectBus,
-  connectorPath,
-  interfaceNames,
-  introspectionXml,
-} from '../../dbus/index.js';
+import { type Bus, BusError, connectBus } from '../../dbus/index.js';
 import { type PrivateBus, startPrivateBus } from '../../demo/private-bus.js';
 import { silentLog } from '../../runtime.js';
 import { type AppAddress, type Apps, type AppTimes, createApps } from './apps.js';
@@ -44,43 +37,17 @@ afterAll(async () => {
 
 const appsWith = (times: AppTimes = patient): Apps => createApps(bus, silentLog, times);
 
-/** What an app was called with. */
-interface Heard {
-  readonly member: string;
-  readonly args: readonly unknown[];
-}
-
-interface TestApp {
-  readonly address: AppAddress;
-  readonly bus: Bus;
-  readonly heard: Heard[];
-}
-
-/** An app on the bus; `answer` gives the values of its reply to every call, by default none that mean anything. */
-async function startApp(protocol: 1 | 2, answer?: (member: string) => Promise<readonly unknown[]>): Promise<TestApp> {
-  const app = await connectBus({ address: daemon.address });
-  onTestFinished(() => app.close());
-  const heard: Heard[] = [];
-  const method = (member: string, signature: string): BusMethod => ({
-    in: signature,
-    out: protocol === 1 ? '' : 'a{sv}',
-    handle: async ({ args }) => {
-      heard.push({ member, args });
-      return (await answer?.(member)) ?? (protocol === 1 ? [] : [{}]);
-    },
-  });
-  const [kind, signatures] =
-    protocol === 1
-      ? (['connector1', { Message: 'says', NewEndpoint: 'ss', Unregistered: 's' }] as const)
-      : (['connector2', { Message: 'a{sv}', NewEndpoint: 'a{sv}', Unregistered: 'a{sv}' }] as const);
-  const methods = Object.fromEntries(
-    Object.entries(signatures).map(([member, signature]) => [member, method(member, signature)]),
-  );
-  app.export(connectorPath, [{ name: interfaceNames[kind], methods, xml: introspectionXml[kind] }]);
+/** An app on the bus that answers so, by default with nothing that means anything. */
+async function startApp(
+  protocol: 1 | 2,
+  answer?: BusApp['answer'],
+): Promise<BusApp & { readonly address: AppAddress }> {
   names += 1;
   const service = `org.example.App${names}`;
-  await app.requestName(service);
-  return { address: { service, token: '{token}', protocol }, bus: app, heard };
+  const app = await startBusApp(daemon.address, { protocol, service });
+  onTestFinished(() => app.close());
+  if (answer !== undefined) app.answer = answer;
+  return Object.assign(app, { address: { service, token: '{token}', protocol } });
 }
 
 const never = (): Promise<never> => new Promise(() => {});
