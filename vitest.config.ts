@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 import MailServerReporter from './test/mail-servers/reporter.js';
 
@@ -12,6 +13,8 @@ export default defineConfig({
     setupFiles: ['test/setup.ts'],
     reporters: ['default', new MailServerReporter(tableFile), ...(resultFile === undefined ? [] : ['json' as const])],
     ...(resultFile !== undefined && { outputFile: { json: resultFile } }),
+    // Most tests wait for servers most of the time.
+    maxWorkers: 2 * availableParallelism(),
     testTimeout: 30_000,
     hookTimeout: 60_000,
   },

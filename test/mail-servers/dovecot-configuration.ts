@@ -26,6 +26,9 @@ export interface DovecotPlace {
 /** Where it listens for TLS, on an address of its own: the unix sockets of Dovecot 2.3 know only STARTTLS. */
 export const tlsPort = 10_993;
 
+/** Where it listens without TLS if it hibernates: who comes by a unix socket has no IP address, and stays awake. */
+export const plainPort = 10_143;
+
 function tlsSettings({ certificate, key }: DovecotPlace): string {
   return `ssl = yes
 ssl_cert = <${certificate}
@@ -116,7 +119,7 @@ service imap-login {
     mode = 0600
   }
   inet_listener imap {
-    port = 0
+    port = ${hibernating && security !== 'tls' ? plainPort : 0}
   }
   inet_listener imaps {
     port = ${security === 'tls' ? tlsPort : 0}

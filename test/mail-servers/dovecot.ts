@@ -5,12 +5,12 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as smtpServer from 'smtp-server';
 import { startEmbeddedSmtp } from '../../src/demo/embedded-smtp.js';
-import { startCountingRelay } from '../tools/counting-relay.js';
+import { type RelayTarget, startCountingRelay } from '../tools/counting-relay.js';
 import { findProgram } from '../tools/find-program.js';
 import { loopbackAddress } from '../tools/loopback-address.js';
 import { startProcessGroup, type UnprivilegedUser, unprivilegedUser } from '../tools/process-group.js';
 import { makeTemporaryDirectory } from '../tools/temporary-directory.js';
-import { type DovecotOptions, dovecotConfiguration, tlsPort } from './dovecot-configuration.js';
+import { type DovecotOptions, dovecotConfiguration, plainPort, tlsPort } from './dovecot-configuration.js';
 import { greeted } from './greeted.js';
 import { createImapAdmin, type ImapAdmin } from './imap-admin.js';
 import { deliverByLmtp } from './lmtp.js';
@@ -86,8 +86,8 @@ export interface BareDovecot {
   /** Unix sockets. */
   readonly imapSocket: string;
   readonly lmtpSocket: string;
-  /** Where it listens with TLS from the start, if it does. */
-  readonly tls: { readonly host: string; readonly port: number };
+  /** Where clients come in. */
+  readonly entrance: RelayTarget;
   /** Works on the mailbox of the first user. */
   readonly admin: ImapAdmin;
   /** Works on the mailbox of any user. */
@@ -104,6 +104,11 @@ export function createStops(): { add(stop: () => unknown): void; stop(): Promise
       for (const each of stops.splice(0).reverse()) await each();
     },
   };
+}
+
+function entranceOf({ security, hibernating }: DovecotOptions, host: string, path: string): RelayTarget {
+  if (security === 'tls') return { host, port: tlsPort };
+  return hibernating ? { host, port: plainPort } : { path };
 }
 
 /** Starts a Dovecot of our own; throws what it wrote to stderr if it does not come up. */
@@ -133,7 +138,7 @@ export async function startBareDovecot(options: DovecotOptions = {}, users: User
       directory: directory.path,
       imapSocket,
       lmtpSocket: join(directory.path, 'lmtp'),
-      tls: { host: address, port: tlsPort },
+      entrance: entranceOf(options, address, imapSocket),
       admin: await adminOf(users[0] ?? testUser),
       adminOf,
       stop: stops.stop,
@@ -164,7 +169,7 @@ export async function startDovecot(
     const { security = 'plain' } = options;
     const front = await inFront?.(bare.imapSocket);
     if (front !== undefined) stops.add(front.stop);
-    const relay = await startCountingRelay(front ?? (security === 'tls' ? bare.tls : { path: bare.imapSocket }));
+    const relay = await startCountingRelay(front ?? bare.entrance);
     stops.add(relay.stop);
     const smtp = await startEmbeddedSmtp(smtpServer, {
       knows: isTestUser,
