@@ -27,8 +27,9 @@ export interface Step {
  * |-----------------|------------------|----------------------------------------------------------------|
  * | —               | found            | in the backlog                                                 |
  * | backlog, found  | its turn         | opening → effect `open`                                        |
- * | opening         | opened           | deliverable, waiting for key, settled; unreadable → left; early → parked |
- * | opening         | open failed      | found, again later; refused again and again → left             |
+ * | opening         | opened           | deliverable, waiting for key, settled; early → parked;         |
+ * |                 |                  | unreadable → — (effect `leave`)                                |
+ * | opening         | open failed      | found, again later; refused for a day → — (effect `leave`)     |
  * | waiting for key | a key is pinned  | found                                                          |
  * | waiting for key | its TTL ends     | settled (expired)                                              |
  * | deliverable     | its turn         | delivering → effect `deliver`                                  |
@@ -41,7 +42,8 @@ export interface Step {
  * | settled         | recorded         | recorded → effect `remove`                                     |
  * | settled         | record failed    | settled, again later                                           |
  * | recorded        | removed          | — (out of the mailbox)                                         |
- * | recorded        | remove failed    | recorded, again later or when it is found again; refused again and again → left |
+ * | recorded        | remove failed    | recorded, again later or when it is found again;               |
+ * |                 |                  | refused for a day → — (effect `leave`)                         |
  * | any             | gone, renumbered | — (unless its answer is still on the way to disk)              |
  * | any             | retired          | settled as soon as it has decrypted, never delivered           |
  *
@@ -105,7 +107,8 @@ function move(state: ChannelState, event: DeliveryEvent): Step {
         ? opened(state, event.message, event.verdict, event.now)
         : unchanged(state);
     case 'open failed':
-      return mailFailed(state, event, 'opening', reopenMs, (_, retryAt) => ({ name: 'found', retryAt }));
+    case 'remove failed':
+      return mailFailed(state, event);
     case 'accepted':
       return accepted(state, event.message, event.now);
     case 'refused by app':
@@ -124,12 +127,6 @@ function move(state: ChannelState, event: DeliveryEvent): Step {
       return stageOf(state, event.message)?.name === 'recorded'
         ? unchanged(without(state, event.message))
         : unchanged(state);
-    case 'remove failed':
-      return mailFailed(state, event, 'recorded', settleRetryMs, (stage, retryAt) => ({
-        ...stage,
-        removing: false,
-        retryAt,
-      }));
     case 'retired':
       return unchanged({ ...state, retired: true });
     case 'time passed':
@@ -151,19 +148,18 @@ function ifStage<Name extends Stage['name']>(
 type FailedEvent = Extract<DeliveryEvent, { type: 'open failed' | 'remove failed' }>;
 
 /** Tried again after a while; a server that goes on saying no is asked less and less often, and in the end no more. */
-function mailFailed<Name extends 'opening' | 'recorded'>(
-  state: ChannelState,
-  { message, refused, now }: FailedEvent,
-  name: Name,
-  firstPauseMs: number,
-  next: (stage: Extract<Stage, { name: Name }>, retryAt: number) => Stage,
-): Step {
-  const failures = (pushOf(state, message)?.failures ?? 0) + (refused ? 1 : 0);
-  if (failures >= maxFailures && stageOf(state, message)?.name === name) {
+function mailFailed(state: ChannelState, { type, message, refused, now }: FailedEvent): Step {
+  const push = pushOf(state, message);
+  const expected = type === 'open failed' ? 'opening' : 'recorded';
+  if (push?.stage.name !== expected) return unchanged(state);
+  const failures = push.failures + (refused ? 1 : 0);
+  if (failures >= maxFailures)
     return left(state, message, 'The mail server goes on refusing what is to be done with it.');
-  }
-  const pauseMs = Math.min(refusedPauseMaxMs, firstPauseMs * 2 ** Math.max(0, failures - 1));
-  return ifStage(state, message, name, ({ stage }) => ({ failures, stage: next(stage, now + pauseMs) }));
+  const firstPauseMs = type === 'open failed' ? reopenMs : settleRetryMs;
+  const retryAt = now + Math.min(refusedPauseMaxMs, firstPauseMs * 2 ** Math.max(0, failures - 1));
+  const { stage } = push;
+  const next: Stage = stage.name === 'recorded' ? { ...stage, removing: false, retryAt } : { name: 'found', retryAt };
+  return unchanged(withStage(state, message, () => ({ failures, stage: next })));
 }
 
 const byUid = (a: MessageRef, b: MessageRef): number => a.uid - b.uid;
