@@ -89,6 +89,8 @@ export async function openConnection(
   const news = createNews();
   let commandsRun = 0;
   client.on('exists', ({ count, prevCount }) => news.tell(Math.max(0, count - prevCount)));
+  // A server may count in a new message before it says that another is gone: the number is the same, and is not told.
+  client.on('expunge', () => news.tell(0));
   client.on('close', () => news.tell(0));
 
   const pause = (ms: number): Promise<void> => runtime.sleep(ms, closed.signal).catch(() => {});

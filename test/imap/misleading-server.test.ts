@@ -315,3 +315,13 @@ describe('a server without lasting numbers', () => {
     await expect(watched.mailbox.remove([{ uidValidity: '1000', uid: 2 }])).resolves.toBe('removed');
   });
 });
+
+describe('a server that tells of a new message before it tells that another is gone', () => {
+  it('does not hide the new one behind a number that stays the same', async () => {
+    const { server, watched } = await start({ messages: [{ uid: 4 }, push], uidNext: 5 }, { progress: known });
+    await vi.waitFor(() => expect(server.commands).toContain('IDLE'));
+    server.announce('* 2 EXISTS');
+    server.announce('* 1 EXPUNGE');
+    expect((await watched.found()).found).toMatchObject([{ uid: 5 }]);
+  });
+});
