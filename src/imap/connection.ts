@@ -4,12 +4,14 @@ import type { Runtime } from '../runtime.js';
 import { onAbort } from './abort.js';
 import type { ImapAccount, ImapTimes } from './account.js';
 import { closeWhenSilent } from './answer-deadline.js';
+import { messagesIn, onArrivals } from './arrivals.js';
 import { isLoggedIn, isSelected } from './client.js';
 import { ImapError, lostError, refusedError } from './errors.js';
 import { logIn } from './log-in.js';
 import type { FolderState } from './look-plan.js';
 import { planRemoval, type RemovalPlan } from './removal-plan.js';
 import { selectFolder } from './select-folder.js';
+import { onUnchangedExists } from './unchanged-exists.js';
 
 /** For the command that is running, and then for LOGOUT, at the end: the whole process has 2 s. */
 const goodbyeMs = 500;
@@ -35,7 +37,7 @@ export interface Connection {
    */
   idle(): Promise<'broken' | 'ended by server'>;
   /**
-   * Calls back when the number of messages changed, with how many have come; when the connection ends; and when the
+   * Calls back when messages may have come, with how many as far as it is known; when the connection ends; and when the
    * signal is aborted. What happened before is told at once.
    */
   onNews(listener: (arrived: number) => void): void;
@@ -88,9 +90,7 @@ export async function openConnection(
   const closed = new AbortController();
   const news = createNews();
   let commandsRun = 0;
-  client.on('exists', ({ count, prevCount }) => news.tell(Math.max(0, count - prevCount)));
-  // A server may count in a new message before it says that another is gone: the number is the same, and is not told.
-  client.on('expunge', () => news.tell(0));
+  onArrivals(client, news.tell);
   client.on('close', () => news.tell(0));
 
   const pause = (ms: number): Promise<void> => runtime.sleep(ms, closed.signal).catch(() => {});
@@ -139,7 +139,7 @@ export async function openConnection(
       removal: planRemoval(capabilities, trash),
       canIdle: capabilities.has('IDLE'),
       get messages() {
-        return client.mailbox === false ? 0 : client.mailbox.exists;
+        return messagesIn(client);
       },
       run,
       quiet: () => commands.onIdle(),
