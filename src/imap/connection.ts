@@ -4,7 +4,6 @@ import type { Runtime } from '../runtime.js';
 import { onAbort } from './abort.js';
 import type { ImapAccount, ImapTimes } from './account.js';
 import { closeWhenSilent } from './answer-deadline.js';
-import { messagesIn, onArrivals } from './arrivals.js';
 import { isLoggedIn, isSelected } from './client.js';
 import { ImapError, lostError, refusedError } from './errors.js';
 import { logIn } from './log-in.js';
@@ -90,7 +89,8 @@ export async function openConnection(
   const closed = new AbortController();
   const news = createNews();
   let commandsRun = 0;
-  onArrivals(client, news.tell);
+  client.on('exists', ({ count, prevCount }) => news.tell(Math.max(0, count - prevCount)));
+  onUnchangedExists(client, () => news.tell(0));
   client.on('close', () => news.tell(0));
 
   const pause = (ms: number): Promise<void> => runtime.sleep(ms, closed.signal).catch(() => {});
@@ -139,7 +139,7 @@ export async function openConnection(
       removal: planRemoval(capabilities, trash),
       canIdle: capabilities.has('IDLE'),
       get messages() {
-        return messagesIn(client);
+        return client.mailbox === false ? 0 : client.mailbox.exists;
       },
       run,
       quiet: () => commands.onIdle(),
