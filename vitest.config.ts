@@ -17,5 +17,7 @@ export default defineConfig({
     maxWorkers: 2 * availableParallelism(),
     testTimeout: 30_000,
     hookTimeout: 60_000,
+    // What is polled for comes at once, unless the machine is busy.
+    expect: { poll: { timeout: 10_000 } },
   },
 });

@@ -313,8 +313,8 @@ describe('the post room', () => {
     const s = await createSetting([registrationOf('a'), registrationOf('b')]);
     s.answers.next = () => 'unreachable';
     await s.arrive(['a', await pushMail('a', { id: '1' })], ['b', await pushMail('b', { id: '2' })]);
-    await expect.poll(() => s.delivered.splice(0).length).toBe(2);
-    await expect.poll(() => s.time.sleepers().length).toBe(2);
+    await expect.poll(() => [s.delivered.length, s.time.sleepers().length]).toEqual([2, 2]);
+    s.delivered.length = 0;
     s.answers.next = () => 'accepted';
     s.room.appAppeared('org.example.b');
     await expect.poll(() => s.uids()).toEqual([1]);
