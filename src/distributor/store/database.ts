@@ -64,10 +64,12 @@ export function damagedError(directory: string, cause: unknown): StoreError {
  */
 export async function openDatabase(directory: string): Promise<Database> {
   const location = join(directory, 'store');
-  const db = new ClassicLevel<string, unknown>(location, { valueEncoding: 'json' });
+  let db: ClassicLevel<string, unknown>;
   try {
     await makePrivateFolder(location);
     await chmod(directory, 0o700);
+    // Not before its folder is there: it begins to open itself as soon as it is made.
+    db = new ClassicLevel<string, unknown>(location, { valueEncoding: 'json' });
     await db.open();
   } catch (error) {
     throw openError(error, directory);

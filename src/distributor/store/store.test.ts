@@ -56,6 +56,12 @@ async function damage(directory: string, key: string, value: string): Promise<vo
   await db.close();
 }
 
+it('opens where no folder is there yet, however busy the machine is', async () => {
+  const directory = await temporaryDirectory();
+  const busy = Array.from({ length: 40 }, (_, index) => openStore(join(directory, `${index}`, 'far', 'down')));
+  for (const store of await Promise.all(busy)) await store.close();
+});
+
 describe('the store', () => {
   it('is empty when it is new', async () => {
     const store = await open(join(await temporaryDirectory(), 'not/there/yet'));
