@@ -105,6 +105,7 @@ describeWithPythonApp('apps in another language', () => {
       const { app, endpoint } = await start({ protocol: 2, token: 'nameless' });
       app.send({ command: 'quit' });
       await app.ended;
+      await daemon.logged('app.unregistered', endpoint);
       await setting.sender.send(endpoint, 'nobody is there');
       await daemon.logged('push.retired', endpoint);
       await daemon.logged('push.removed', endpoint);
