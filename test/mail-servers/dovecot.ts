@@ -14,6 +14,7 @@ import { type DovecotOptions, dovecotConfiguration, plainPort, tlsPort } from '.
 import { greeted } from './greeted.js';
 import { createImapAdmin, type ImapAdmin } from './imap-admin.js';
 import { deliverByLmtp } from './lmtp.js';
+import { createNudge } from './nudge.js';
 import { type MailServerKind, type TestMailServer, testUser } from './test-mail-server.js';
 
 /** A {@link TestMailServer} that tells what it consists of. */
@@ -171,9 +172,14 @@ export async function startDovecot(
     if (front !== undefined) stops.add(front.stop);
     const relay = await startCountingRelay(front ?? bare.entrance);
     stops.add(relay.stop);
+    const { nudge, stop: stopNudging } = createNudge(join(bare.directory, 'home', testUser.address, 'Maildir'));
+    stops.add(stopNudging);
     const smtp = await startEmbeddedSmtp(smtpServer, {
       knows: isTestUser,
-      deliver: (mail) => deliverByLmtp(bare.lmtpSocket, mail),
+      async deliver(mail) {
+        await deliverByLmtp(bare.lmtpSocket, mail);
+        if (options.hibernating) nudge();
+      },
     });
     stops.add(smtp.stop);
     const login = { port: relay.port, security, user: testUser.address, password: testUser.password };
@@ -183,7 +189,11 @@ export async function startDovecot(
       imap: security === 'plain' ? { ...login, host: relay.host } : { ...login, host: 'localhost', ca: testAuthority },
       handled: { kind: 'removed' },
       smtp: { host: '127.0.0.1', port: smtp.port },
-      append: bare.admin.append,
+      async append(folder, raw, more) {
+        const uid = await bare.admin.append(folder, raw, more);
+        if (options.hibernating && folder === 'INBOX') nudge();
+        return uid;
+      },
       appendAll: bare.admin.appendAll,
       createFolder: bare.admin.createFolder,
       snapshot: bare.admin.snapshot,

@@ -1,12 +1,13 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { chmod, chown, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startCountingRelay } from '../tools/counting-relay.js';
 import { startProcessGroup, unprivilegedUser } from '../tools/process-group.js';
 import { makeTemporaryDirectory } from '../tools/temporary-directory.js';
 import { createStops, dovecotAvailability, startBareDovecot } from './dovecot.js';
 import { greeted } from './greeted.js';
+import { startOneAfterAnother } from './one-after-another.js';
 import { postfixMain, postfixMaster } from './postfix-configuration.js';
 import { type MailServerKind, type TestMailServer, testUser } from './test-mail-server.js';
 
@@ -88,7 +89,12 @@ export async function startPostfix(): Promise<PostfixServer> {
       const log = await readFile(join(directory.path, 'data/log'), 'utf8').catch(() => '');
       throw new Error(`${error.message}${log}`);
     });
-    const smtp = await startCountingRelay({ path: smtpSocket });
+    const smtp = await startOneAfterAnother(smtpSocket, async () => {
+      const waiting = await Promise.all(
+        ['maildrop', 'incoming', 'active'].map((queue) => readdir(join(directory.path, 'queue', queue))),
+      );
+      return waiting.flat().length === 0;
+    });
     stops.add(smtp.stop);
     const relay = await startCountingRelay({ path: dovecot.imapSocket });
     stops.add(relay.stop);
