@@ -19,6 +19,8 @@ export interface PushParts {
   readonly payload: MailPayload;
   /** Whether the mail carries the sender's key. */
   readonly handshake: boolean;
+  /** The key that the sender will sign with next, if it announces one. */
+  readonly nextFingerprint: string | undefined;
 }
 
 /**
@@ -26,16 +28,17 @@ export interface PushParts {
  * expired or revoked.
  */
 export async function composePush(parts: PushParts): Promise<Uint8Array> {
-  const { from, endpoint, id, messageId, now, options, payload } = parts;
+  const { from, endpoint, id, messageId, now, options, payload, nextFingerprint } = parts;
   const { address: to, channel } = endpoint;
   const date = new Date(now);
   const coding = payload.contentCoding === undefined ? {} : { contentCoding: payload.contentCoding };
+  const next = nextFingerprint === undefined ? {} : { nextFingerprint };
   const inner = composeInner({
     from,
     to,
     date,
     messageId,
-    push: { channel, id, timestamp: Math.floor(now / 1000), ...options, ...coding },
+    push: { channel, id, timestamp: Math.floor(now / 1000), ...options, ...coding, ...next },
     payload: payload.bytes,
   });
   const armored = await sealInner(inner, parts);

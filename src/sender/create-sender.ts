@@ -1,12 +1,12 @@
 import PQueue from 'p-queue';
-import { formatMessageId, isAddress } from '../notify-spec/index.js';
+import { formatMessageId, isAddress, isFingerprint } from '../notify-spec/index.js';
 import { createRuntime, type Runtime } from '../runtime.js';
 import { orAborted, throwIfAborted } from './abort.js';
 import { createChannelOrder } from './channel-order.js';
 import { composePush } from './compose-push.js';
 import { readDeliveryOptions } from './delivery-options.js';
 import { PushError, withEndpoint } from './errors.js';
-import { alwaysHandshake, type NeedsHandshake } from './handshake.js';
+import { createHandshakes } from './handshake.js';
 import type { PushMessage, PushOptions, PushReceipt, PushResult, PushTarget } from './push.js';
 import { readPayload } from './read-payload.js';
 import { endpointOf, readTarget } from './read-target.js';
@@ -61,7 +61,9 @@ export function createSender(options: SenderOptions): Sender {
   const inOrder = createChannelOrder();
   const queue = new PQueue({ concurrency: connections });
   const findChannelKey = createRecipients();
-  const needsHandshake: NeedsHandshake = alwaysHandshake;
+  const nextFingerprint = readNextFingerprint(options.next);
+  const handshakes = senderKey.then(({ key }) => createHandshakes(options.handshakes, key.fingerprint, runtime.log));
+  handshakes.catch(() => {}); // told to those who send
   const wanted = new Set<Promise<unknown>>();
   let waiting = 0;
   let closing: Promise<void> | undefined;
@@ -81,8 +83,10 @@ export function createSender(options: SenderOptions): Sender {
     const now = runtime.now();
     const id = randomId(runtime);
     const messageId = formatMessageId(runtime.randomBytes(randomIdBytes), from);
-    const compose = async (): Promise<Uint8Array> =>
-      composePush({
+    let carriesKey = false;
+    const compose = async (): Promise<Uint8Array> => {
+      carriesKey = await (await handshakes).isDue(endpoint.channel, now);
+      return await composePush({
         from,
         endpoint,
         channelKey: await findChannelKey(endpoint),
@@ -92,8 +96,10 @@ export function createSender(options: SenderOptions): Sender {
         now,
         options: delivery,
         payload: body,
-        handshake: needsHandshake(endpoint.channel),
+        handshake: carriesKey,
+        nextFingerprint,
       });
+    };
     let mail: Uint8Array | undefined; // made once, when it is its turn
     const attempt = async (): Promise<string> =>
       queue.add(async () => {
@@ -103,6 +109,7 @@ export function createSender(options: SenderOptions): Sender {
       });
     const job = async (): Promise<PushReceipt> => {
       const smtpResponse = await retry(attempt, { delaysMs: retryDelaysMs, runtime, signal });
+      if (carriesKey) await (await handshakes).sent(endpoint.channel, now);
       return { id, messageId, smtpResponse };
     };
     // A push that was given up keeps its turn until the server has answered, but nobody waits for it.
@@ -146,6 +153,13 @@ export function createSender(options: SenderOptions): Sender {
 
 function randomId(runtime: Runtime): string {
   return Buffer.from(runtime.randomBytes(randomIdBytes)).toString('base64url');
+}
+
+function readNextFingerprint(next: string | undefined): string | undefined {
+  if (next === undefined) return undefined;
+  const fingerprint = typeof next === 'string' ? next.replace(/ /g, '').toLowerCase() : '';
+  if (!isFingerprint(fingerprint)) throw invalid('Give next as the fingerprint of a key, 40 hexadecimal digits.');
+  return fingerprint;
 }
 
 function readConnections(connections = 5): number {

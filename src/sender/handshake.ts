@@ -1,10 +1,79 @@
-/**
- * Decides which pushes carry the sender's key in an Autocrypt header: the first ones on a channel have to, so that the
- * device can pin it, later ones need not, and now and then it comes again.
- *
- * A memory of what each channel has seen plugs in here. Without one every push carries the key: 0.6 kB more, never wrong.
- */
-export type NeedsHandshake = (channel: string) => boolean;
+import type { Log } from '../runtime.js';
 
-/** For a sender that remembers nothing. */
-export const alwaysHandshake: NeedsHandshake = () => true;
+const hourMs = 3_600_000;
+const dayMs = 24 * hourMs;
+
+/**
+ * How long after its last handshake a channel gets the next one, by how many it has had. The first three pushes carry it,
+ * because one may be lost on its way or expire before a device that was off sees it; then it comes ever more seldom, for a
+ * channel that has still seen none. Until it has, its pushes wait in the mailbox.
+ */
+const pausesMs: readonly number[] = [0, 0, 0, hourMs, dayMs];
+const longestPauseMs = 7 * dayMs;
+
+/** What is remembered of one channel: plain JSON. */
+export interface Handshake {
+  /** How many pushes have carried the sender's key. */
+  readonly sent: number;
+  /** When the mail server took the last one of them, in milliseconds since 1970. */
+  readonly lastAt: number;
+}
+
+/**
+ * Where a sender remembers which channels have been sent its key. A `Map` is one for a single process; anything with the
+ * same two methods, such as a table or a cache of several processes, may stand behind it. It may forget: then a push carries the key
+ * once more, 0.6 kB, and nothing else happens. A failure of it is no failure of a push.
+ */
+export interface HandshakeMemory {
+  readonly get: (key: string) => Handshake | null | undefined | Promise<Handshake | null | undefined>;
+  readonly set: (key: string, handshake: Handshake) => unknown;
+}
+
+/** The handshakes of a sender. */
+export interface Handshakes {
+  /** Whether a push to this channel has to carry the sender's key. Never rejects. */
+  readonly isDue: (channel: string, now: number) => Promise<boolean>;
+  /** The mail server has taken a push with the key. Never rejects. */
+  readonly sent: (channel: string, now: number) => Promise<void>;
+}
+
+/** Whether a channel of which this is known gets the key again at `now`, in milliseconds since 1970. */
+export function isHandshakeDue(known: Handshake | null | undefined, now: number): boolean {
+  const { sent, lastAt } = known ?? {};
+  if (!Number.isInteger(sent) || sent === undefined || sent < 0 || !Number.isFinite(lastAt) || lastAt === undefined) {
+    return true;
+  }
+  // A clock that has been set back must not silence it.
+  return lastAt > now || now - lastAt >= (pausesMs[sent] ?? longestPauseMs);
+}
+
+/**
+ * Makes the handshakes of the sender whose key has this fingerprint: another key begins anew. Without a memory every push
+ * carries the key.
+ */
+export function createHandshakes(memory: HandshakeMemory | undefined, fingerprint: string, log: Log): Handshakes {
+  if (memory === undefined) return { isDue: async () => true, sent: async () => {} };
+  const keyOf = (channel: string): string => `${fingerprint}:${channel}`;
+
+  async function recall(channel: string): Promise<Handshake | null | undefined> {
+    try {
+      return await memory?.get(keyOf(channel));
+    } catch (err) {
+      log.warn({ err }, 'The memory of handshakes cannot be read: the push carries the key.');
+      return undefined;
+    }
+  }
+
+  return {
+    isDue: async (channel, now) => isHandshakeDue(await recall(channel), now),
+    sent: async (channel, now) => {
+      const before = await recall(channel);
+      const sent = Number.isInteger(before?.sent) && before !== null && before !== undefined ? before.sent + 1 : 1;
+      try {
+        await memory.set(keyOf(channel), { sent, lastAt: now });
+      } catch (err) {
+        log.warn({ err }, 'The memory of handshakes cannot be written: the next push carries the key again.');
+      }
+    },
+  };
+}

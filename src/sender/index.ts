@@ -5,5 +5,6 @@ export type { Urgency } from '../notify-spec/index.js';
 export type { Log, Runtime } from '../runtime.js';
 export { createSender, type Sender } from './create-sender.js';
 export { PushError, type PushErrorCode } from './errors.js';
+export type { Handshake, HandshakeMemory } from './handshake.js';
 export type { PushMessage, PushOptions, PushReceipt, PushResult, PushSubscription, PushTarget } from './push.js';
 export type { SenderOptions, SmtpAuth, SmtpOptions } from './sender-options.js';
