@@ -9,6 +9,7 @@ import { journal, shortChannel } from './journal.js';
 import { openMail } from './open-mail.js';
 import type { Removals } from './removals.js';
 import type { Registration, Store } from './store/index.js';
+import type { Tally } from './tally.js';
 
 /** Everything that couriers work with. */
 export interface WorkOptions {
@@ -18,6 +19,7 @@ export interface WorkOptions {
   readonly channels: Channels;
   readonly store: Pick<Store, 'record' | 'wasDelivered'>;
   readonly apps: Pick<Apps, 'message'>;
+  readonly tally: Pick<Tally, 'happened' | 'ended'>;
   readonly runtime: Runtime;
 }
 
@@ -29,7 +31,7 @@ function withPin(known: Registration | undefined, pin: Pin | undefined): Registr
 
 /** Makes the hands of one channel. */
 export function createCourierWork(channel: string, options: WorkOptions): CourierWork {
-  const { mailbox, removals, progress, channels, store, apps, runtime } = options;
+  const { mailbox, removals, progress, channels, store, apps, tally, runtime } = options;
 
   function registration(): Registration {
     const known = channels.get(channel);
@@ -57,6 +59,7 @@ export function createCourierWork(channel: string, options: WorkOptions): Courie
       if (changed !== undefined) channels.put(changed);
       try {
         await store.record({ channel, outcome, registration: changed });
+        tally.ended(channel, outcome);
       } catch (error) {
         const known = channels.get(channel);
         // Not on disk: the next record has to bring it there.
@@ -75,7 +78,10 @@ export function createCourierWork(channel: string, options: WorkOptions): Courie
       );
       progress.letGo(message);
     },
-    happened: (event, state) => journal(runtime.log, channel, event, state),
+    happened: (event, state) => {
+      tally.happened(channel, event);
+      journal(runtime.log, channel, event, state);
+    },
     failed: (err) => {
       const facts = { event: 'push.failed', channel: shortChannel(channel), err };
       // The state of the mail server is told elsewhere.

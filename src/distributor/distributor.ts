@@ -4,12 +4,14 @@ import type { Runtime } from '../runtime.js';
 import { createApps } from './apps/index.js';
 import { createChannels } from './channels.js';
 import { createFolderProgress } from './folder-progress.js';
+import { createHealth } from './health.js';
 import { createHousekeeping } from './housekeeping.js';
 import { shortChannel } from './journal.js';
 import { takeMail } from './mail-intake.js';
 import { createPostRoom } from './post-room.js';
 import { createRegistrar, distributor1, distributor2 } from './registration/index.js';
 import { openStore, type Registration, type Store } from './store/index.js';
+import { createTally } from './tally.js';
 
 /** The name by which apps find this distributor. */
 export const busName = 'org.unifiedpush.Distributor.mailpush';
@@ -71,6 +73,8 @@ async function serve(options: DistributorOptions, store: Store, bus: Bus, signal
   const { account, address, keepRejected, policy, runtime } = options;
   const { log } = runtime;
   const { folder } = account;
+  const health = createHealth(runtime);
+  const tally = createTally(runtime);
   const apps = createApps(bus, log);
   const channels = createChannels(await store.registrations());
   const progress = createFolderProgress(store, log, folder, await store.folder(folder));
@@ -81,7 +85,7 @@ async function serve(options: DistributorOptions, store: Store, bus: Bus, signal
     progress: () => progress.progress ?? (channels.all().length > 0 ? neverLooked : undefined),
     openUids: () => progress.openUids(),
   });
-  const room = createPostRoom({ mailbox, progress, keepRejected, channels, store, apps, runtime });
+  const room = createPostRoom({ mailbox, progress, keepRejected, channels, store, apps, tally, runtime });
   const housekeeping = createHousekeeping({ channels, store, forget: room.forget, runtime });
 
   function changed(registration: Registration): void {
@@ -120,7 +124,7 @@ async function serve(options: DistributorOptions, store: Store, bus: Bus, signal
 
   const ending = new AbortController();
   const ended = AbortSignal.any([signal, ending.signal]);
-  const work = Promise.all([takeMail(mailbox, room, log, ended), housekeeping.run(ended)]);
+  const work = Promise.all([takeMail(mailbox, room, health, log, ended), housekeeping.run(ended)]);
   // As soon as the end is called for, so that answers of apps and of the mail server are waited for at the same time.
   const closed = onAborted(ended).then(() => room.close());
   try {

@@ -1,5 +1,6 @@
 import { ImapError, type Mailbox, type MailboxEvent } from '../imap/index.js';
 import type { Log } from '../runtime.js';
+import type { Health } from './health.js';
 import type { PostRoom } from './post-room.js';
 
 /** Only a refusal that somebody has to do something about: to knock again with the same password helps nobody. */
@@ -24,12 +25,13 @@ function createLineLog(log: Log): (event: MailboxEvent) => void {
 }
 
 /**
- * Gives everything that happens in the mailbox to the post room, until `signal` is aborted. Rejects with the `ImapError`
+ * Gives everything that happens in the mailbox to the post room and to `health`, until `signal` is aborted. Rejects with the `ImapError`
  * `ERR_IMAP_LOGIN` when the login is refused before there ever was a connection; all else is waited out.
  */
 export async function takeMail(
   mailbox: Pick<Mailbox, 'events'>,
   room: Pick<PostRoom, 'take'>,
+  health: Pick<Health, 'mailbox'>,
   log: Log,
   signal: AbortSignal,
 ): Promise<void> {
@@ -39,6 +41,7 @@ export async function takeMail(
     wasConnected ||= event.type === 'connected';
     if (event.type === 'disconnected' && !wasConnected && isRefusedLogin(event.error)) throw event.error;
     logLine(event);
+    health.mailbox(event);
     await room.take(event);
   }
 }

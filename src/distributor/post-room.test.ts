@@ -9,6 +9,7 @@ import { createChannels } from './channels.js';
 import { createFolderProgress } from './folder-progress.js';
 import { createPostRoom } from './post-room.js';
 import { openStore, type Registration, type Store, StoreError } from './store/index.js';
+import { createTally } from './tally.js';
 
 const now = Date.UTC(2026, 0, 1, 12);
 const address = 'alice@example.org';
@@ -106,6 +107,7 @@ async function createSetting(registrations: readonly Registration[], directory?:
     progress,
     keepRejected: false,
     channels,
+    tally: createTally(runtime),
     store: {
       wasDelivered: store.wasDelivered,
       record: async (push) => {

@@ -7,6 +7,7 @@ import { type Courier, createCourier, initialChannelState } from './delivery/ind
 import type { FolderProgress } from './folder-progress.js';
 import { createRemovals } from './removals.js';
 import type { Registration, Store } from './store/index.js';
+import type { Tally } from './tally.js';
 
 /** What a {@link PostRoom} works with. */
 export interface PostRoomOptions {
@@ -16,6 +17,7 @@ export interface PostRoomOptions {
   readonly channels: Channels;
   readonly store: Pick<Store, 'record' | 'wasDelivered'>;
   readonly apps: Pick<Apps, 'message'>;
+  readonly tally: Pick<Tally, 'happened' | 'ended' | 'forget'>;
   readonly runtime: Runtime;
 }
 
@@ -54,7 +56,7 @@ function groupByChannel(found: readonly Found[]): ReadonlyMap<string, readonly n
  * many are under way as there are registrations, which the registrar bounds; an app that hangs holds up its own only.
  */
 export function createPostRoom(options: PostRoomOptions): PostRoom {
-  const { mailbox, progress, keepRejected, channels, runtime } = options;
+  const { mailbox, progress, keepRejected, channels, tally, runtime } = options;
   const couriers = new Map<string, Courier>();
   const work = { ...options, removals: createRemovals(mailbox) };
 
@@ -104,6 +106,7 @@ export function createPostRoom(options: PostRoomOptions): PostRoom {
       void couriers.get(channel)?.close();
       couriers.delete(channel);
       channels.delete(channel);
+      tally.forget(channel);
     },
     appAppeared: (service) => {
       for (const registration of channels.live()) {
