@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parseAddress, sessionAddress } from './address.js';
+import { parseAddress, sessionAddress, systemAddress } from './address.js';
 import { BusError } from './errors.js';
 
 function code(run: () => unknown): string | undefined {
@@ -86,5 +86,15 @@ describe('sessionAddress', () => {
 
   it('says what to do outside a session', () => {
     expect(code(() => sessionAddress({}))).toBe('ERR_BUS_ADDRESS');
+  });
+});
+
+describe('systemAddress', () => {
+  it('prefers DBUS_SYSTEM_BUS_ADDRESS to the place that every system has', () => {
+    expect(systemAddress({ DBUS_SYSTEM_BUS_ADDRESS: 'unix:path=/a' })).toEqual([{ path: '/a', guid: undefined }]);
+    const usual = [{ path: '/var/run/dbus/system_bus_socket', guid: undefined }];
+    expect(systemAddress({})).toEqual(usual);
+    expect(systemAddress({ DBUS_SYSTEM_BUS_ADDRESS: '' })).toEqual(usual);
+    expect(code(() => systemAddress({ DBUS_SYSTEM_BUS_ADDRESS: 'nonsense' }))).toBe('ERR_BUS_ADDRESS');
   });
 });

@@ -51,6 +51,19 @@ export function sessionAddress(environment: Readonly<Record<string, string | und
   });
 }
 
+/** Where a system bus listens when nothing else is said (D-Bus specification, System message bus). */
+const systemSocket: SocketAddress = { path: '/var/run/dbus/system_bus_socket', guid: undefined };
+
+/**
+ * The system bus's address: `DBUS_SYSTEM_BUS_ADDRESS`, else the socket that the specification names.
+ *
+ * Throws {@link BusError} `ERR_BUS_ADDRESS` when the variable is malformed.
+ */
+export function systemAddress(environment: Readonly<Record<string, string | undefined>>): SocketAddress[] {
+  const address = environment.DBUS_SYSTEM_BUS_ADDRESS;
+  return address === undefined || address === '' ? [systemSocket] : parseAddress(address, environment);
+}
+
 function parseKeys(text: string): ReadonlyMap<string, string> {
   const keys = new Map<string, string>();
   for (const pair of text.split(',')) {

@@ -58,6 +58,19 @@ export interface BusCall {
   readonly signal?: AbortSignal;
 }
 
+/** Which signal is watched. */
+export interface SignalPattern {
+  /** Well-known or unique name of who sends it; under a well-known one only who owns it at that time is listened to. */
+  readonly sender: string;
+  readonly path: string;
+  readonly interface: string;
+  readonly member: string;
+  /** Signature of the arguments; a signal with another one is passed over, so that its values may be relied on. */
+  readonly signature: string;
+  /** When given, the first argument must be this text. */
+  readonly firstArgument?: string;
+}
+
 /** A name got another owner; an empty string is nobody. */
 export interface NameOwnerChange {
   readonly name: string;
@@ -90,8 +103,17 @@ export interface Bus {
   listNames(): Promise<readonly string[]>;
   /** Every name that the bus can start. */
   listActivatableNames(): Promise<readonly string[]>;
-  /** Calls `listener` for every change from now on, connections coming and going included; the result ends that. */
-  watchNameOwners(listener: (change: NameOwnerChange) => void): Promise<() => void>;
+  /**
+   * Calls `listener` for every change from now on, connections coming and going included; the result ends that. With
+   * `name` only for the changes of that name.
+   */
+  watchNameOwners(listener: (change: NameOwnerChange) => void, name?: string): Promise<() => void>;
+  /**
+   * Calls `listener` with the arguments of every such signal from now on; the result ends that. What others than the
+   * sender send in its form is ignored, and what has over 64 KiB. Nothing is started for it. Rejects with {@link BusError}
+   * `ERR_BUS_ARGUMENT`, `ERR_BUS_BUSY` (more than 256 watches) and as a call does.
+   */
+  watchSignal(pattern: SignalPattern, listener: (args: readonly unknown[]) => void): Promise<() => void>;
   /** Ends the connection; calls under way reject with `ERR_BUS_CLOSED`. Resolves when it is closed. May be called again. */
   close(): Promise<void>;
 }

@@ -1,27 +1,25 @@
 import { type Log, silentLog } from '../runtime.js';
-import { parseAddress, sessionAddress } from './address.js';
-import type { Bus, BusCall, BusInterface, NameOwnerChange } from './bus.js';
+import { parseAddress, sessionAddress, systemAddress } from './address.js';
+import type { Bus, BusCall, BusInterface, NameOwnerChange, SignalPattern } from './bus.js';
 import { type Connection, openConnection } from './connection.js';
 import { BusCallError, BusError, errorNames } from './errors.js';
 import type { Frame } from './frame-reader.js';
 import { IncomingCalls } from './incoming-calls.js';
-import {
-  decodeBody,
-  decodeHeader,
-  encodeMessage,
-  type MessageHeader,
-  messageFlag,
-  messageType,
-  type OutgoingMessage,
-} from './message.js';
+import { decodeHeader, encodeMessage, messageFlag, messageType, type OutgoingMessage } from './message.js';
 import { isBusName, isInterfaceName, isMemberName, isObjectPath, isUniqueName } from './names.js';
 import { ExportedObjects } from './objects.js';
 import { closedError, PendingCalls } from './pending-calls.js';
+import { busDaemon, ownerChanges, SignalWatches } from './signal-watches.js';
 
 /** Options of {@link connectBus}. */
 export interface ConnectBusOptions {
-  /** D-Bus address. Default: `DBUS_SESSION_BUS_ADDRESS`, else the socket `bus` in `XDG_RUNTIME_DIR`. */
+  /** D-Bus address. Default: that of `bus`. */
   readonly address?: string;
+  /**
+   * Which bus it is when no address is given. Default `session`: `DBUS_SESSION_BUS_ADDRESS`, else the socket `bus` in
+   * `XDG_RUNTIME_DIR`. `system`: `DBUS_SYSTEM_BUS_ADDRESS`, else `/var/run/dbus/system_bus_socket`.
+   */
+  readonly bus?: 'session' | 'system';
   /** Aborting it ends the attempt; the bus that came of it is ended by {@link Bus.close} alone. */
   readonly signal?: AbortSignal;
   /** How long connecting may take. Default 10 000: a local socket answers at once or hangs. */
@@ -33,12 +31,6 @@ export interface ConnectBusOptions {
 const defaultConnectTimeoutMs = 10_000;
 const defaultCallTimeoutMs = 25_000;
 const maxTimeoutMs = 2_147_483_647;
-const daemon = {
-  destination: 'org.freedesktop.DBus',
-  path: '/org/freedesktop/DBus',
-  interface: 'org.freedesktop.DBus',
-} as const;
-const ownerChanges = `type='signal',sender='${daemon.destination}',path='${daemon.path}',interface='${daemon.interface}',member='NameOwnerChanged'`;
 
 /**
  * Connects to the message bus and says hello.
@@ -49,7 +41,8 @@ const ownerChanges = `type='signal',sender='${daemon.destination}',path='${daemo
 export async function connectBus(options: ConnectBusOptions = {}): Promise<Bus> {
   const { address, signal, timeoutMs = defaultConnectTimeoutMs, log = silentLog } = options;
   signal?.throwIfAborted();
-  const addresses = address === undefined ? sessionAddress(process.env) : parseAddress(address, process.env);
+  const standard = options.bus === 'system' ? systemAddress : sessionAddress;
+  const addresses = address === undefined ? standard(process.env) : parseAddress(address, process.env);
   const deadline = AbortSignal.timeout(timeoutMs);
   const either = signal === undefined ? deadline : AbortSignal.any([signal, deadline]);
   try {
@@ -57,14 +50,10 @@ export async function connectBus(options: ConnectBusOptions = {}): Promise<Bus> 
     return await ConnectedBus.start(connection, log, either);
   } catch (error) {
     if (deadline.aborted && !signal?.aborted) {
-      throw new BusError(
-        'ERR_BUS_TIMEOUT',
-        'The D-Bus daemon did not answer in time; check that the session bus runs.',
-        {
-          cause: error,
-          disposition: 'transient',
-        },
-      );
+      throw new BusError('ERR_BUS_TIMEOUT', 'The D-Bus daemon did not answer in time; check that it is well.', {
+        cause: error,
+        disposition: 'transient',
+      });
     }
     throw error;
   }
@@ -77,7 +66,7 @@ class ConnectedBus implements Bus {
   readonly #objects = new ExportedObjects();
   readonly #incoming: IncomingCalls;
   readonly #log: Log;
-  readonly #ownerListeners = new Set<(change: NameOwnerChange) => void>();
+  readonly #signals: SignalWatches;
   #serial = 0;
   #uniqueName = '';
 
@@ -97,6 +86,14 @@ class ConnectedBus implements Bus {
     this.#connection = connection;
     this.#log = log;
     this.#incoming = new IncomingCalls(this.#objects, log, (message) => this.#send(message));
+    this.#signals = new SignalWatches(
+      {
+        addMatch: async (rule) => void (await this.#callDaemon('AddMatch', 's', [rule], '')),
+        removeMatch: async (rule) => void (await this.#callDaemon('RemoveMatch', 's', [rule], '')),
+        nameOwner: (name) => this.nameOwner(name),
+      },
+      log,
+    );
     this.closed = connection.closed.then(() => this.#pending.close());
     connection.receive((frame) => this.#receive(frame));
   }
@@ -171,15 +168,15 @@ class ConnectedBus implements Bus {
     return names as readonly string[];
   }
 
-  async watchNameOwners(listener: (change: NameOwnerChange) => void): Promise<() => void> {
-    const own = (change: NameOwnerChange): void => listener(change);
-    // The bus counts equal rules, and sends a signal once however many of them it fits.
-    await this.#callDaemon('AddMatch', 's', [ownerChanges], '');
-    this.#ownerListeners.add(own);
-    return () => {
-      if (!this.#ownerListeners.delete(own)) return;
-      this.#callDaemon('RemoveMatch', 's', [ownerChanges], '').catch(() => {});
-    };
+  async watchNameOwners(listener: (change: NameOwnerChange) => void, name?: string): Promise<() => void> {
+    return await this.#signals.watch(ownerChanges(name), (args) => {
+      const [changed, oldOwner, newOwner] = args as readonly [string, string, string];
+      listener({ name: changed, oldOwner, newOwner });
+    });
+  }
+
+  async watchSignal(pattern: SignalPattern, listener: (args: readonly unknown[]) => void): Promise<() => void> {
+    return await this.#signals.watch(pattern, listener);
   }
 
   async close(): Promise<void> {
@@ -197,7 +194,7 @@ class ConnectedBus implements Bus {
     replySignature: string,
     signal?: AbortSignal,
   ): Promise<readonly unknown[]> {
-    return await this.call({ ...daemon, member, signature, args, replySignature, ...(signal && { signal }) });
+    return await this.call({ ...busDaemon, member, signature, args, replySignature, ...(signal && { signal }) });
   }
 
   #receive(frame: Frame): void {
@@ -212,26 +209,9 @@ class ConnectedBus implements Bus {
     const header = decodeHeader(bytes);
     const endian = bytes[0] ?? 0;
     if (header.type === messageType.call) this.#incoming.receive(header, endian, body);
-    else if (header.type === messageType.signal) this.#receiveSignal(header, endian, body);
+    else if (header.type === messageType.signal) this.#signals.receive(header, endian, body);
     else if (header.type === messageType.reply || header.type === messageType.error) {
       this.#pending.receive(header, endian, body);
-    }
-  }
-
-  #receiveSignal(header: MessageHeader, endian: number, body: Buffer | undefined): void {
-    const isOwnerChange =
-      header.sender === daemon.destination &&
-      header.interface === daemon.interface &&
-      header.member === 'NameOwnerChanged' &&
-      header.signature === 'sss';
-    if (!isOwnerChange || body === undefined) return;
-    const [name, oldOwner, newOwner] = decodeBody(endian, header.signature, body) as readonly [string, string, string];
-    for (const listener of [...this.#ownerListeners]) {
-      try {
-        listener({ name, oldOwner, newOwner });
-      } catch (error) {
-        this.#log.error({ err: error }, 'A watcher of bus names failed.');
-      }
     }
   }
 

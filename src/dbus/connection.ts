@@ -76,7 +76,7 @@ function openOne(address: SocketAddress, signal: AbortSignal): Promise<Connectio
 }
 
 function notReached(cause: unknown): BusError {
-  return new BusError('ERR_BUS_CONNECT', 'No D-Bus daemon answers at its address; check that the session bus runs.', {
+  return new BusError('ERR_BUS_CONNECT', 'No D-Bus daemon answers at its address; check that it runs.', {
     cause,
     disposition: 'transient',
   });

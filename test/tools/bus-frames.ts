@@ -16,6 +16,8 @@ export interface BusFrames {
   readonly received: readonly { readonly header: MessageHeader; readonly body: readonly unknown[] }[];
   /** Sends a method call and does not wait for its reply; returns its serial. */
   call(call: Omit<OutgoingMessage, 'type' | 'flags' | 'serial'>): number;
+  /** Sends a signal, to everybody who has a rule for it unless it has a destination. `edit` may spoil its bytes. */
+  signal(message: Omit<OutgoingMessage, 'type' | 'flags' | 'serial'>, edit?: (bytes: Buffer) => Buffer): void;
 }
 
 /** Connects for one test. */
@@ -39,7 +41,11 @@ export async function connectFrames(address: string): Promise<BusFrames> {
     connection.send(encodeMessage({ ...message, type: messageType.call, flags: 0, serial }));
     return serial;
   };
+  const signal: BusFrames['signal'] = (message, edit = (bytes) => bytes) => {
+    serial += 1;
+    connection.send(edit(encodeMessage({ ...message, type: messageType.signal, flags: 1, serial })));
+  };
   const bus = 'org.freedesktop.DBus';
   call({ destination: bus, path: '/org/freedesktop/DBus', interface: bus, member: 'Hello' });
-  return { uniqueName: await greeting, received, call };
+  return { uniqueName: await greeting, received, call, signal };
 }
