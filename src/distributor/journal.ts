@@ -32,6 +32,7 @@ export function journal(log: Log, channel: string, event: Happening, state: Chan
     case 'record failed':
     case 'remove failed':
     case 'retired':
+    case 'minimum urgency':
     case 'time passed':
       return log.debug({ event: `push.${event.type}`, ...facts }, 'Delivery goes on.');
   }

@@ -1,9 +1,10 @@
 import type { Found, Mailbox, MailboxEvent } from '../imap/index.js';
+import type { Urgency } from '../notify-spec/index.js';
 import type { Runtime } from '../runtime.js';
 import type { Apps } from './apps/index.js';
 import type { Channels } from './channels.js';
 import { createCourierWork } from './courier-work.js';
-import { type Courier, createCourier, initialChannelState } from './delivery/index.js';
+import { type ChannelSummary, type Courier, createCourier, initialChannelState, summarize } from './delivery/index.js';
 import type { FolderProgress } from './folder-progress.js';
 import { createRemovals } from './removals.js';
 import type { Registration, Store } from './store/index.js';
@@ -31,6 +32,10 @@ export interface PostRoom {
   forget(channel: string): void;
   /** A service has a new owner: whatever waits for it is tried at once. */
   appAppeared(service: string): void;
+  /** The state of the device asks for this urgency at least: less urgent pushes are held. At first nothing is held. */
+  minimumUrgency(minimum: Urgency): void;
+  /** How the pushes of a channel stand; undefined when there is no such channel. */
+  summary(channel: string): ChannelSummary | undefined;
   /**
    * Begins nothing any more. Resolves when what apps have been given is answered and on disk, so that they do not get
    * it again after the next start; after half a second at the latest.
@@ -59,9 +64,10 @@ export function createPostRoom(options: PostRoomOptions): PostRoom {
   const { mailbox, progress, keepRejected, channels, tally, runtime } = options;
   const couriers = new Map<string, Courier>();
   const work = { ...options, removals: createRemovals(mailbox) };
+  let minimum: Urgency = 'very-low';
 
   function startCourier({ channel, pin, retiredAt }: Registration): Courier {
-    const initial = initialChannelState({ pin: pin ?? undefined, retired: retiredAt !== null, keepRejected });
+    const initial = initialChannelState({ pin: pin ?? undefined, retired: retiredAt !== null, keepRejected, minimum });
     const courier = createCourier(initial, createCourierWork(channel, work), runtime);
     couriers.set(channel, courier);
     return courier;
@@ -112,6 +118,15 @@ export function createPostRoom(options: PostRoomOptions): PostRoom {
       for (const registration of channels.live()) {
         if (registration.service === service) couriers.get(registration.channel)?.dispatch({ type: 'app appeared' });
       }
+    },
+    minimumUrgency: (next) => {
+      if (next === minimum) return;
+      minimum = next;
+      for (const courier of couriers.values()) courier.dispatch({ type: 'minimum urgency', minimum });
+    },
+    summary: (channel) => {
+      const courier = couriers.get(channel);
+      return courier === undefined ? undefined : summarize(courier.state);
     },
     close: async () => {
       const closed = new AbortController();

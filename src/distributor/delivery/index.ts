@@ -15,3 +15,4 @@ export {
   type Verdict,
 } from './state.js';
 export { type Step, step } from './step.js';
+export { type ChannelSummary, summarize } from './summary.js';

@@ -77,8 +77,10 @@ export interface ChannelState {
   readonly retired: boolean;
   /** Refused pushes stay in the mailbox (`keep_rejected`). */
   readonly keepRejected: boolean;
-  /** Tries in a row that did not reach the app, and when the next one is due. */
-  readonly unreachable: { readonly attempts: number; readonly retryAt: number } | undefined;
+  /** The state of the device asks for this urgency at least; what is less urgent is held. */
+  readonly minimum: Urgency;
+  /** Since when the app is not reached, in how many tries in a row, and when the next one is due. */
+  readonly unreachable: { readonly since: number; readonly attempts: number; readonly retryAt: number } | undefined;
   /** Mails that were found and have not had their turn yet, in mailbox order: there may be a hundred thousand of them. */
   readonly backlog: readonly MessageRef[];
   /** Those that have had it, in mailbox order. */
@@ -86,8 +88,10 @@ export interface ChannelState {
 }
 
 /** A channel nothing has come for yet. */
-export function initialChannelState(known: Pick<ChannelState, 'pin' | 'retired' | 'keepRejected'>): ChannelState {
-  return { ...known, unreachable: undefined, backlog: [], pushes: [] };
+export function initialChannelState(
+  known: Pick<ChannelState, 'pin' | 'retired' | 'keepRejected'> & Partial<Pick<ChannelState, 'minimum'>>,
+): ChannelState {
+  return { minimum: 'very-low', ...known, unreachable: undefined, backlog: [], pushes: [] };
 }
 
 /** What can happen to a channel. `now` is in ms since 1970. */
@@ -108,6 +112,8 @@ export type DeliveryEvent = { readonly now: number } & (
   | { readonly type: 'removed'; readonly message: MessageRef }
   | { readonly type: 'remove failed'; readonly message: MessageRef; readonly refused: boolean }
   | { readonly type: 'retired' }
+  /** The state of the device asks for another urgency than before. */
+  | { readonly type: 'minimum urgency'; readonly minimum: Urgency }
   | { readonly type: 'time passed' }
 );
 

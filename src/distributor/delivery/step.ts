@@ -129,6 +129,8 @@ function move(state: ChannelState, event: DeliveryEvent): Step {
         : unchanged(state);
     case 'retired':
       return unchanged({ ...state, retired: true });
+    case 'minimum urgency':
+      return unchanged({ ...state, minimum: event.minimum });
     case 'time passed':
       return unchanged(state);
   }
@@ -253,7 +255,8 @@ function refusedByApp(state: ChannelState, message: MessageRef, now: number): St
 function appUnreachable(state: ChannelState, message: MessageRef, now: number): Step {
   const attempts = (state.unreachable?.attempts ?? 0) + 1;
   const pause = Math.min(unreachableMaxMs, unreachableFirstMs * 2 ** (attempts - 1));
-  const waiting = { ...state, unreachable: { attempts, retryAt: now + pause } };
+  const since = state.unreachable?.since ?? now;
+  const waiting = { ...state, unreachable: { since, attempts, retryAt: now + pause } };
   return ifStage(waiting, message, 'delivering', ({ stage: { push } }) => ({
     stage: { name: 'deliverable', push, retryAt: now },
   }));

@@ -1,0 +1,56 @@
+import type { ChannelState, Stage } from './state.js';
+import { maxRefusals } from './timing.js';
+
+/** How the pushes of one channel stand, in numbers. Times are in ms since 1970. */
+export interface ChannelSummary {
+  /** All push mails of the channel that are still worked on: the sum of the other numbers. */
+  readonly open: number;
+  /** Found, and not opened yet or to be opened once more. */
+  readonly unopened: number;
+  readonly waitingForKey: number;
+  /** Dated in the future. */
+  readonly early: number;
+  /** Less urgent than the state of the device asks for. */
+  readonly held: number;
+  /** Refused by their app again and again; tried slowly. */
+  readonly parked: number;
+  /** Waiting for their turn, or with their app just now. */
+  readonly deliverable: number;
+  /** Delivered or discarded, and on the way to the disk or out of the mailbox. */
+  readonly ending: number;
+  /** The app could not be reached at the last try: since when, and when it is tried next. It is kept for until its TTL ends. */
+  readonly unreachable: { readonly since: number; readonly retryAt: number } | undefined;
+  /** Pushes that wait because their app has refused them, parked or not. */
+  readonly refusedByApp: number;
+}
+
+type Count = Exclude<keyof ChannelSummary, 'open' | 'unreachable' | 'refusedByApp'>;
+
+const countOf = {
+  found: 'unopened',
+  opening: 'unopened',
+  'waiting for key': 'waitingForKey',
+  deliverable: 'deliverable',
+  delivering: 'deliverable',
+  parked: 'parked',
+  settled: 'ending',
+  recorded: 'ending',
+} as const satisfies Record<Stage['name'], Count>;
+
+/** Sums up a channel for somebody who looks at it from outside. */
+export function summarize({ backlog, pushes, unreachable }: ChannelState): ChannelSummary {
+  const counts = { unopened: 0, waitingForKey: 0, early: 0, held: 0, parked: 0, deliverable: 0, ending: 0 };
+  let refusedByApp = 0;
+  counts.unopened += backlog.length;
+  for (const { stage, refusals } of pushes) {
+    const isEarly = stage.name === 'parked' && refusals < maxRefusals;
+    counts[isEarly ? 'early' : countOf[stage.name]] += 1;
+    if (refusals > 0 && countOf[stage.name] !== 'ending') refusedByApp += 1;
+  }
+  return {
+    ...counts,
+    open: backlog.length + pushes.length,
+    unreachable: unreachable && { since: unreachable.since, retryAt: unreachable.retryAt },
+    refusedByApp,
+  };
+}
