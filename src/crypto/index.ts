@@ -4,6 +4,7 @@ export { CryptoError } from './errors.js';
 export { generateKey } from './generate-key.js';
 export type { PrivateKey, PublicKey } from './key.js';
 export { type OpenedMessage, type OpenOptions, open } from './open.js';
+export { type PeerMail, type PeerState, updatePeerState } from './peer-state.js';
 export { armorPrivateKey, parsePrivateKey, serializePrivateKey } from './private-key.js';
 export { parsePublicKey } from './public-key.js';
 export { type SealOptions, seal } from './seal.js';
