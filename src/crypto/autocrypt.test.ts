@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { CryptoError, chooseAutocrypt, formatAutocrypt, generateKey, parseAutocrypt, parsePublicKey } from './index.js';
@@ -43,6 +44,18 @@ describe('an Autocrypt header', () => {
     const value = formatAutocrypt({ address: 'alice@example.org', keydata: publicKey.keydata });
     expect((await parsePublicKey(parseAutocrypt(value).keydata)).fingerprint).toBe(publicKey.fingerprint);
     expect(value.length).toBeLessThan(600);
+  });
+
+  it('of Delta Chat is read, and its key, which has a packet more than five', async () => {
+    const mail = readFileSync(new URL('../../fixtures/autocrypt/delta-chat-2.57.eml', import.meta.url), 'latin1');
+    const [value = ''] = mail.match(/(?<=^Autocrypt:).*\r\n(?:[ \t].*\r\n)*/m) ?? [];
+    const header = parseAutocrypt(value);
+    expect(header).toMatchObject({ address: 'alice@example.org', preferEncrypt: 'mutual' });
+    const key = await parsePublicKey(header.keydata);
+    expect(key).toMatchObject({
+      fingerprint: '5b8d000a89f288fb1677eb8032c564b260baf1ef',
+      address: 'alice@example.org',
+    });
   });
 
   it('is read with folding in its keydata and without spaces between attributes', () => {
