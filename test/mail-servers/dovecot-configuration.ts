@@ -8,6 +8,18 @@ export interface DovecotOptions {
   readonly certificate?: 'localhost' | 'elsewhere';
   /** Move idling connections into one small process after a second, which hears of new mail sooner. Default false. */
   readonly hibernating?: boolean;
+  /** Users have Sieve scripts, over ManageSieve at {@link sievePort}. Default: none. */
+  readonly sieve?: SieveOptions;
+  /** Mail to a sub-address goes into the folder of that name if it is there. Default false. */
+  readonly subAddressFolders?: boolean;
+}
+
+/** What the Sieve of a Dovecot is like. */
+export interface SieveOptions {
+  /** Extensions that it has not. Default: it has all of its own. */
+  readonly without?: readonly string[];
+  /** How many scripts a user may have. Default: any number. */
+  readonly maxScripts?: number;
 }
 
 /** Where a Dovecot is and what it has. */
@@ -28,6 +40,26 @@ export const tlsPort = 10_993;
 
 /** Where it listens without TLS if it hibernates: who comes by a unix socket has no IP address, and stays awake. */
 export const plainPort = 10_143;
+
+/** Where it listens for ManageSieve. */
+export const sievePort = 14_190;
+
+function sieveSettings({ without = [], maxScripts = 0 }: SieveOptions): string {
+  return `plugin {
+  sieve = file:~/sieve;active=~/.dovecot.sieve
+  sieve_quota_max_scripts = ${maxScripts}
+  ${without.length === 0 ? '' : `sieve_extensions = ${without.map((name) => `-${name}`).join(' ')}`}
+}
+protocol lmtp {
+  mail_plugins = sieve
+}
+service managesieve-login {
+  chroot =
+  inet_listener sieve {
+    port = ${sievePort}
+  }
+}`;
+}
 
 function tlsSettings({ certificate, key }: DovecotPlace): string {
   return `ssl = yes
@@ -53,15 +85,17 @@ service imap {
  */
 export function dovecotConfiguration(place: DovecotPlace, options: DovecotOptions): string {
   const { directory, owner } = place;
-  const { security = 'plain', hibernating = false } = options;
+  const { security = 'plain', hibernating = false, sieve, subAddressFolders = false } = options;
   return `
 base_dir = ${directory}/run
 state_dir = ${directory}/state
 log_path = /dev/stderr
-protocols = imap lmtp
+protocols = imap lmtp${sieve === undefined ? '' : ' sieve'}
 listen = ${place.address}
 ${security === 'plain' ? 'ssl = no' : tlsSettings(place)}
 ${hibernating ? hibernation : ''}
+${sieve === undefined ? '' : sieveSettings(sieve)}
+${subAddressFolders ? 'lmtp_save_to_detail_mailbox = yes' : ''}
 
 # Dovecot wants several users so that its parts are kept apart; without rights there is only one.
 default_internal_user = ${owner.user}

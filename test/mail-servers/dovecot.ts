@@ -10,7 +10,7 @@ import { findProgram } from '../tools/find-program.js';
 import { loopbackAddress } from '../tools/loopback-address.js';
 import { startProcessGroup, type UnprivilegedUser, unprivilegedUser } from '../tools/process-group.js';
 import { makeTemporaryDirectory } from '../tools/temporary-directory.js';
-import { type DovecotOptions, dovecotConfiguration, plainPort, tlsPort } from './dovecot-configuration.js';
+import { type DovecotOptions, dovecotConfiguration, plainPort, sievePort, tlsPort } from './dovecot-configuration.js';
 import { greeted } from './greeted.js';
 import { createImapAdmin, type ImapAdmin } from './imap-admin.js';
 import { deliverByLmtp } from './lmtp.js';
@@ -22,6 +22,10 @@ export interface DovecotServer extends TestMailServer {
   readonly processGroup: number;
   /** Where all of its files are. */
   readonly directory: string;
+  /** The home folder of the user, with `Maildir` in it. */
+  readonly home: string;
+  /** Where it listens for ManageSieve if it was asked to. */
+  readonly sieve: { readonly host: string; readonly port: number };
 }
 
 /** Why Dovecot cannot be started here; undefined if it can. */
@@ -87,6 +91,8 @@ export interface BareDovecot {
   /** Unix sockets. */
   readonly imapSocket: string;
   readonly lmtpSocket: string;
+  /** The address that it listens on. */
+  readonly host: string;
   /** Where clients come in. */
   readonly entrance: RelayTarget;
   /** Works on the mailbox of the first user. */
@@ -139,6 +145,7 @@ export async function startBareDovecot(options: DovecotOptions = {}, users: User
       directory: directory.path,
       imapSocket,
       lmtpSocket: join(directory.path, 'lmtp'),
+      host: address,
       entrance: entranceOf(options, address, imapSocket),
       admin: await adminOf(users[0] ?? testUser),
       adminOf,
@@ -172,7 +179,8 @@ export async function startDovecot(
     if (front !== undefined) stops.add(front.stop);
     const relay = await startCountingRelay(front ?? bare.entrance);
     stops.add(relay.stop);
-    const { nudge, stop: stopNudging } = createNudge(join(bare.directory, 'home', testUser.address, 'Maildir'));
+    const home = join(bare.directory, 'home', testUser.address);
+    const { nudge, stop: stopNudging } = createNudge(join(home, 'Maildir'));
     stops.add(stopNudging);
     const smtp = await startEmbeddedSmtp(smtpServer, {
       knows: isTestUser,
@@ -202,6 +210,8 @@ export async function startDovecot(
       resume: relay.resume,
       processGroup: bare.processGroup,
       directory: bare.directory,
+      home,
+      sieve: { host: bare.host, port: sievePort },
       stop: stops.stop,
     };
   } catch (error) {
