@@ -4,7 +4,7 @@ import type { Runtime } from '../runtime.js';
 import type { Apps } from './apps/index.js';
 import type { Channels } from './channels.js';
 import { type CourierWork, judge, type Pin } from './delivery/index.js';
-import type { FolderProgress } from './folder-progress.js';
+import type { Folders } from './folders.js';
 import { journal, shortChannel } from './journal.js';
 import { openMail } from './open-mail.js';
 import type { Removals } from './removals.js';
@@ -15,7 +15,7 @@ import type { Tally } from './tally.js';
 export interface WorkOptions {
   readonly mailbox: Pick<Mailbox, 'fetch'>;
   readonly removals: Removals;
-  readonly progress: FolderProgress;
+  readonly folders: Folders;
   readonly channels: Channels;
   readonly store: Pick<Store, 'record' | 'wasDelivered'>;
   readonly apps: Pick<Apps, 'message'>;
@@ -31,7 +31,7 @@ function withPin(known: Registration | undefined, pin: Pin | undefined): Registr
 
 /** Makes the hands of one channel. */
 export function createCourierWork(channel: string, options: WorkOptions): CourierWork {
-  const { mailbox, removals, progress, channels, store, apps, tally, runtime } = options;
+  const { mailbox, removals, folders, channels, store, apps, tally, runtime } = options;
 
   function registration(): Registration {
     const known = channels.get(channel);
@@ -69,14 +69,14 @@ export function createCourierWork(channel: string, options: WorkOptions): Courie
     },
     remove: async (message) => {
       await removals.remove(message);
-      progress.letGo(message);
+      folders.of(message.folder).letGo(message);
     },
     leave: (message, reason) => {
       runtime.log.info(
         { event: 'push.left', channel: shortChannel(channel), uid: message.uid, reason },
         'A mail stays in the mailbox.',
       );
-      progress.letGo(message);
+      folders.of(message.folder).letGo(message);
     },
     happened: (event, state) => {
       tally.happened(channel, event);

@@ -3,7 +3,7 @@ import { createMailbox, defaultTimes, type ImapAccount, type ImapTimes, type Pro
 import type { Runtime } from '../runtime.js';
 import { createApps } from './apps/index.js';
 import { createChannels } from './channels.js';
-import { createFolderProgress } from './folder-progress.js';
+import { createFolders } from './folders.js';
 import { createHealth } from './health.js';
 import { createHousekeeping } from './housekeeping.js';
 import { shortChannel } from './journal.js';
@@ -72,20 +72,19 @@ export async function runDistributor(options: DistributorOptions, signal: AbortS
 async function serve(options: DistributorOptions, store: Store, bus: Bus, signal: AbortSignal): Promise<void> {
   const { account, address, keepRejected, policy, runtime } = options;
   const { log } = runtime;
-  const { folder } = account;
   const health = createHealth(runtime);
   const tally = createTally(runtime);
   const apps = createApps(bus, log);
   const channels = createChannels(await store.registrations());
-  const progress = createFolderProgress(store, log, folder, await store.folder(folder));
+  const folders = createFolders(store, log, await store.folders());
   const mailbox = createMailbox({
     account,
     times: { ...defaultTimes, ...options.times },
     runtime,
-    progress: () => progress.progress ?? (channels.all().length > 0 ? neverLooked : undefined),
-    openUids: () => progress.openUids(),
+    progress: (folder) => folders.of(folder).progress ?? (channels.all().length > 0 ? neverLooked : undefined),
+    openUids: (folder) => folders.of(folder).openUids(),
   });
-  const room = createPostRoom({ mailbox, progress, keepRejected, channels, store, apps, tally, runtime });
+  const room = createPostRoom({ mailbox, folders, keepRejected, channels, store, apps, tally, runtime });
   const housekeeping = createHousekeeping({ channels, store, forget: room.forget, runtime });
 
   function changed(registration: Registration): void {

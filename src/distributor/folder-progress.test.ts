@@ -60,7 +60,7 @@ describe('the progress of a folder', () => {
     const before = createFolderProgress(store, silentLog, 'INBOX', undefined);
     await before.looked({ found: [at(3), at(4, other), at(5)], gone: [], progress: until(9) });
     await before.looked({ found: [at(11)], gone: [5], progress: until(12) });
-    before.letGo({ uidValidity: '7', uid: 3 });
+    before.letGo({ folder: 'INBOX', uidValidity: '7', uid: 3 });
     await store.close();
     const again = await openStore(directory);
     const after = createFolderProgress(again, silentLog, 'INBOX', await again.folder('INBOX'));
@@ -83,7 +83,7 @@ describe('the progress of a folder', () => {
     const disk = createDisk();
     const progress = start(disk);
     await progress.looked({ found: [at(1)], gone: [], progress: until(1) });
-    progress.letGo({ uidValidity: '6', uid: 1 });
+    progress.letGo({ folder: 'INBOX', uidValidity: '6', uid: 1 });
     expect(progress.openUids()).toEqual([1]);
   });
 
@@ -101,7 +101,7 @@ describe('the progress of a folder', () => {
     await progress.looked({ found: [at(1), at(2)], gone: [], progress: until(2) });
     disk.fill(true);
     await progress.looked({ found: [at(3), at(4)], gone: [2], progress: until(4) });
-    progress.letGo({ uidValidity: '7', uid: 4 });
+    progress.letGo({ folder: 'INBOX', uidValidity: '7', uid: 4 });
     disk.fill(false);
     await progress.looked({ found: [at(6)], gone: [], progress: until(6) });
     const open = [1, 3, 6].map((uid) => ({ uid, channel }));
@@ -130,7 +130,7 @@ describe('the progress of a folder', () => {
             gone: goneOnly,
             progress: until(lastUid, uidValidity),
           });
-          progress.letGo({ uidValidity, uid: letGo });
+          progress.letGo({ folder: 'INBOX', uidValidity, uid: letGo });
         }
         disk.fill(false);
         await progress.looked({ found: [], gone: [], progress: until(lastUid + 1, progress.progress?.uidValidity) });

@@ -6,7 +6,7 @@ import { type Found, ImapError, type MailboxEvent, type MessageRef } from '../im
 import { composeInner, composeMail } from '../notify-spec/index.js';
 import type { Answer } from './apps/index.js';
 import { createChannels } from './channels.js';
-import { createFolderProgress } from './folder-progress.js';
+import { createFolders } from './folders.js';
 import { createPostRoom } from './post-room.js';
 import { openStore, type Registration, type Store, StoreError } from './store/index.js';
 import { createTally } from './tally.js';
@@ -80,7 +80,8 @@ async function createSetting(registrations: readonly Registration[], directory?:
   const log = (facts: Readonly<Record<string, unknown>>): void => void logged.push(facts.event);
   const runtime = { ...time.runtime, log: { debug: log, info: log, warn: log, error: log } };
   const channels = createChannels(await store.registrations());
-  const progress = createFolderProgress(store, runtime.log, 'INBOX', await store.folder('INBOX'));
+  const folders = createFolders(store, runtime.log, await store.folders());
+  const progress = folders.of('INBOX');
 
   const mailbox = { uidValidity: '7', mails: new Map<number, Uint8Array>(), isDown: false };
   const fetched: number[] = [];
@@ -104,7 +105,7 @@ async function createSetting(registrations: readonly Registration[], directory?:
         return 'removed';
       },
     },
-    progress,
+    folders,
     keepRejected: false,
     channels,
     tally: createTally(runtime),
@@ -127,6 +128,7 @@ async function createSetting(registrations: readonly Registration[], directory?:
   let lastUid = 0;
   const looked = (found: readonly Found[], gone: readonly number[] = []): MailboxEvent => ({
     type: 'looked',
+    folder: 'INBOX',
     found,
     gone,
     progress: { uidValidity: mailbox.uidValidity, lastUid },
@@ -174,7 +176,7 @@ describe('the post room', () => {
     );
     await settled(s);
     expect(s.delivered.sort()).toEqual(['a 1 1', 'a 2 2', 'b 1 1']);
-    expect(await s.store.folder('INBOX')).toEqual({ uidValidity: '7', lastUid: 3, open: [] });
+    await expect.poll(() => s.store.folder('INBOX')).toEqual({ uidValidity: '7', lastUid: 3, open: [] });
     expect(s.store.wasDelivered(channelOf('a'), '2')).toBe(true);
     const pins = (await s.store.registrations()).map(({ token, pin }) => [token, pin?.fingerprint]);
     expect(pins).toEqual([
@@ -291,7 +293,7 @@ describe('the post room', () => {
     // The server numbers anew: the same mail under another UID.
     s.mailbox.uidValidity = '8';
     s.mailbox.mails = new Map([[1, push]]);
-    await s.room.take({ type: 'renumbered' });
+    await s.room.take({ type: 'renumbered', folder: 'INBOX' });
     await s.look([{ uid: 1, sizeBytes: push.length, channel: channelOf('a') }]);
     await expect.poll(() => s.fetched).toEqual([1, 2, 1]);
     accept('accepted');

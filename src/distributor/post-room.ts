@@ -5,7 +5,7 @@ import type { Apps } from './apps/index.js';
 import type { Channels } from './channels.js';
 import { createCourierWork } from './courier-work.js';
 import { type ChannelSummary, type Courier, createCourier, initialChannelState, summarize } from './delivery/index.js';
-import type { FolderProgress } from './folder-progress.js';
+import type { Folders } from './folders.js';
 import { createRemovals } from './removals.js';
 import type { Registration, Store } from './store/index.js';
 import type { Tally } from './tally.js';
@@ -13,7 +13,7 @@ import type { Tally } from './tally.js';
 /** What a {@link PostRoom} works with. */
 export interface PostRoomOptions {
   readonly mailbox: Pick<Mailbox, 'fetch' | 'remove'>;
-  readonly progress: FolderProgress;
+  readonly folders: Folders;
   readonly keepRejected: boolean;
   readonly channels: Channels;
   readonly store: Pick<Store, 'record' | 'wasDelivered'>;
@@ -61,7 +61,7 @@ function groupByChannel(found: readonly Found[]): ReadonlyMap<string, readonly n
  * many are under way as there are registrations, which the registrar bounds; an app that hangs holds up its own only.
  */
 export function createPostRoom(options: PostRoomOptions): PostRoom {
-  const { mailbox, progress, keepRejected, channels, tally, runtime } = options;
+  const { mailbox, folders, keepRejected, channels, tally, runtime } = options;
   const couriers = new Map<string, Courier>();
   const work = { ...options, removals: createRemovals(mailbox) };
   let minimum: Urgency = 'very-low';
@@ -75,18 +75,21 @@ export function createPostRoom(options: PostRoomOptions): PostRoom {
 
   for (const registration of channels.all()) startCourier(registration);
 
-  async function looked({ found, gone, progress: reached }: Extract<MailboxEvent, { type: 'looked' }>): Promise<void> {
+  async function looked(look: Extract<MailboxEvent, { type: 'looked' }>): Promise<void> {
+    const { folder, found, gone, progress: reached } = look;
     const { uidValidity } = reached;
+    const progress = folders.of(folder);
     // Channels that are not ours belong to the user's other devices; one that was ours is forgotten.
     const ours = found.filter(({ channel }) => couriers.has(channel));
     const forgotten = found.filter(({ channel }) => !couriers.has(channel)).map(({ uid }) => uid);
     const goneFrom = gone.map((uid) => ({ uid, channel: progress.channelOf(uid) }));
     await progress.looked({ found: ours, gone: [...gone, ...forgotten], progress: reached });
     for (const { uid, channel } of goneFrom) {
-      if (channel !== undefined) couriers.get(channel)?.dispatch({ type: 'gone', message: { uidValidity, uid } });
+      if (channel !== undefined)
+        couriers.get(channel)?.dispatch({ type: 'gone', message: { folder, uidValidity, uid } });
     }
     for (const [channel, uids] of groupByChannel(ours)) {
-      const messages = uids.map((uid) => ({ uidValidity, uid }));
+      const messages = uids.map((uid) => ({ folder, uidValidity, uid }));
       couriers.get(channel)?.dispatch({ type: 'found', messages });
     }
   }
@@ -97,7 +100,7 @@ export function createPostRoom(options: PostRoomOptions): PostRoom {
         case 'looked':
           return await looked(event);
         case 'renumbered':
-          for (const courier of couriers.values()) courier.dispatch({ type: 'renumbered' });
+          for (const courier of couriers.values()) courier.dispatch(event);
           return;
         case 'connected':
         case 'disconnected':

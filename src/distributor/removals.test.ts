@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { ImapError, type MessageRef } from '../imap/index.js';
 import { createRemovals } from './removals.js';
 
-const at = (uid: number): MessageRef => ({ uidValidity: '7', uid });
+const at = (uid: number, folder = 'INBOX'): MessageRef => ({ folder, uidValidity: '7', uid });
 
 /** A mailbox whose removals end when they are told to. */
 function createMailbox() {
@@ -43,6 +43,19 @@ describe('removals', () => {
     mailbox.commands[1]?.end();
     await later;
     expect(mailbox.commands).toHaveLength(2);
+  });
+
+  it('of different folders make a command each, and do not wait for each other', async () => {
+    const mailbox = createMailbox();
+    const removals = createRemovals(mailbox);
+    const stuck = removals.remove(at(1, 'Junk'));
+    await expect.poll(() => mailbox.commands.map(({ uids }) => uids)).toEqual([[1]]);
+    const done = Promise.all([removals.remove(at(1)), removals.remove(at(2))]);
+    await expect.poll(() => mailbox.commands.map(({ uids }) => uids)).toEqual([[1], [1, 2]]);
+    mailbox.commands[1]?.end();
+    await done;
+    mailbox.commands[0]?.end();
+    await stuck;
   });
 
   it('fail together, each for whoever asked, and the next ones are not concerned', async () => {

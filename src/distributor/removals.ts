@@ -6,8 +6,22 @@ export interface Removals {
   remove(message: MessageRef): Promise<void>;
 }
 
-/** Makes the collector: while one command runs, whatever is asked for waits for the next one. */
+/**
+ * Makes the collector: while one command runs, whatever is asked for waits for the next one. Each folder has its own, so
+ * that one which lets nothing be removed is no matter to the others.
+ */
 export function createRemovals(mailbox: Pick<Mailbox, 'remove'>): Removals {
+  const folders = new Map<string, Removals>();
+  return {
+    remove: (message) => {
+      const removals = folders.get(message.folder) ?? collectOneFolder(mailbox);
+      folders.set(message.folder, removals);
+      return removals.remove(message);
+    },
+  };
+}
+
+function collectOneFolder(mailbox: Pick<Mailbox, 'remove'>): Removals {
   let running: Promise<unknown> = Promise.resolve();
   let next: { readonly messages: MessageRef[]; readonly done: Promise<void> } | undefined;
 

@@ -5,7 +5,7 @@ const delivered = { kind: 'delivered', id: '1', rememberUntil: 0 } as const;
 const refused = (reason: string) => ({ kind: 'refused', reason }) as const;
 const unreadable = {
   type: 'opened',
-  message: { uidValidity: '7', uid: 1 },
+  message: { folder: 'INBOX', uidValidity: '7', uid: 1 },
   verdict: { kind: 'unreadable', reason: 'No key fits.' },
 } as const;
 

@@ -7,14 +7,18 @@ import { chunkUids, uidsPerCommand } from './uid-set.js';
 /** One look: what it found, which of the open messages are not there any more, and how far it got. */
 export interface LookedEvent {
   readonly type: 'looked';
+  /** The folder, as the server names it. */
+  readonly folder: string;
   readonly found: readonly Found[];
   readonly gone: readonly number[];
   readonly progress: Progress;
 }
 
-/** The server numbers its messages anew (UIDVALIDITY): every UID known so far means nothing any more. */
+/** The server numbers the messages of a folder anew (UIDVALIDITY): every UID known of it means nothing any more. */
 export interface RenumberedEvent {
   readonly type: 'renumbered';
+  /** As the server names it. */
+  readonly folder: string;
 }
 
 /** What looking through a folder brings. */
@@ -33,7 +37,13 @@ async function* lookAtOpen(connection: Connection, uids: readonly number[], prog
   for (const chunk of chunkUids(uids, uidsPerCommand)) {
     const { found } = await connection.run((client) => lookAt(client, chunk));
     const stillOpen = new Set(found.map(({ uid }) => uid));
-    yield { type: 'looked', found, gone: chunk.filter((uid) => !stillOpen.has(uid)), progress };
+    yield {
+      type: 'looked',
+      folder: connection.path,
+      found,
+      gone: chunk.filter((uid) => !stillOpen.has(uid)),
+      progress,
+    };
   }
 }
 
@@ -45,9 +55,9 @@ async function* lookInParts(connection: Connection, uids: readonly number[], las
     const { found } = await connection.run((client) => lookAt(client, chunk));
     const chunkLast = chunk.at(-1) ?? 0;
     last = Math.max(last, chunkLast);
-    yield { type: 'looked', found, gone: [], progress: { uidValidity, lastUid: chunkLast } };
+    yield { type: 'looked', folder: connection.path, found, gone: [], progress: { uidValidity, lastUid: chunkLast } };
   }
-  yield { type: 'looked', found: [], gone: [], progress: { uidValidity, lastUid: last } };
+  yield { type: 'looked', folder: connection.path, found: [], gone: [], progress: { uidValidity, lastUid: last } };
 }
 
 /**
@@ -64,7 +74,7 @@ export async function* lookFrom(connection: Connection, firstUid: number, lastUi
   const { uidValidity } = connection.folder;
   const looked = await connection.run((client) => lookSince(client, firstUid));
   const progress = { uidValidity, lastUid: Math.max(lastUid, looked.lastUid) };
-  yield { type: 'looked', found: looked.found, gone: [], progress };
+  yield { type: 'looked', folder: connection.path, found: looked.found, gone: [], progress };
 }
 
 /**
@@ -84,10 +94,16 @@ export async function* catchUp(
   const plan = planLook(before, connection.folder);
   switch (plan.kind) {
     case 'begin':
-      yield { type: 'looked', found: [], gone: [], progress: { uidValidity, lastUid: plan.lastUid } };
+      yield {
+        type: 'looked',
+        folder: connection.path,
+        found: [],
+        gone: [],
+        progress: { uidValidity, lastUid: plan.lastUid },
+      };
       return;
     case 'search': {
-      yield { type: 'renumbered' };
+      yield { type: 'renumbered', folder: connection.path };
       const uids = await searchPushMail(connection, new Date(now - searchBackDays * dayMs));
       yield* lookInParts(connection, uids, plan.lastUid);
       return;

@@ -17,6 +17,8 @@ const goodbyeMs = 500;
 
 /** One open connection with its folder selected. Commands run one after another; between them the caller idles. */
 export interface Connection {
+  /** The name of the folder that is open. */
+  readonly path: string;
   readonly folder: FolderState;
   readonly removal: RemovalPlan;
   /** Whether the server announces new mail by itself (RFC 2177). */
@@ -135,6 +137,7 @@ export async function openConnection(
       void pause(goodbyeMs).then(() => client.close());
     });
     return {
+      path: account.folder,
       folder,
       removal: planRemoval(capabilities, trash),
       canIdle: capabilities.has('IDLE'),

@@ -4,5 +4,5 @@ export type { FetchedMail } from './fetch-mail.js';
 export type { Found } from './look.js';
 export type { Progress } from './look-plan.js';
 export { createMailbox, type Mailbox, type MailboxEvent, type MailboxOptions } from './mailbox.js';
-export { type MessageRef, sameMessage } from './message-ref.js';
+export { compareMessages, type MessageRef, sameMessage } from './message-ref.js';
 export type { Removed } from './remove.js';

@@ -46,10 +46,10 @@ export interface MailboxOptions {
   readonly account: ImapAccount;
   readonly times: ImapTimes;
   readonly runtime: Runtime;
-  /** How far the folder had been looked through; asked at every connection. */
-  readonly progress: () => Progress | undefined;
-  /** UIDs that are still worked on; they are looked at again at every connection. */
-  readonly openUids: () => readonly number[];
+  /** How far a folder had been looked through; asked at every connection. */
+  readonly progress: (folder: string) => Progress | undefined;
+  /** UIDs that are still worked on in a folder; they are looked at again at every connection. */
+  readonly openUids: (folder: string) => readonly number[];
 }
 
 /** A connection, and what may be removed over it. */
@@ -66,7 +66,7 @@ async function* run(
   const bell = createBell();
   connection.onNews(bell.ring);
   yield { type: 'connected', canIdle: connection.canIdle };
-  for await (const event of catchUp(connection, progress(), openUids(), runtime.now())) {
+  for await (const event of catchUp(connection, progress(connection.path), openUids(connection.path), runtime.now())) {
     if (event.type === 'looked') reach.found(event.found);
     yield event;
   }
@@ -76,7 +76,7 @@ async function* run(
     if (connection.isOver) throw lostError(connection.error);
     const arrived = bell.answer();
     if (arrived !== undefined) {
-      const lastUid = progress()?.lastUid ?? connection.folder.uidNext - 1;
+      const lastUid = progress(connection.path)?.lastUid ?? connection.folder.uidNext - 1;
       yield* lookFrom(connection, lastUid + 1, lastUid, arrived);
       continue;
     }
@@ -107,7 +107,7 @@ export function createMailbox(options: MailboxOptions): Mailbox {
       try {
         const connection = await openConnection(account, times, runtime, signal);
         openedAt = runtime.monotonicMs();
-        current = { connection, reach: createReach(connection.folder, options.progress()) };
+        current = { connection, reach: createReach(connection.folder, options.progress(connection.path)) };
         yield* run(current, options, signal);
       } catch (cause) {
         error = cause;
@@ -133,14 +133,14 @@ export function createMailbox(options: MailboxOptions): Mailbox {
 
   return {
     events,
-    fetch: async ({ uid, uidValidity }, maxBytes) => {
+    fetch: async ({ folder, uid, uidValidity }, maxBytes) => {
       const { connection } = open();
-      if (uidValidity !== connection.folder.uidValidity) return { kind: 'gone' };
+      if (folder !== connection.path || uidValidity !== connection.folder.uidValidity) return { kind: 'gone' };
       return await connection.run((client) => fetchMail(client, uid, maxBytes));
     },
     remove: async (messages) => {
       const { connection, reach } = open();
-      const uids = reach.within(messages);
+      const uids = reach.within(messages.filter(({ folder }) => folder === connection.path));
       return await connection.run((client) => removeMessages(client, connection.removal, uids));
     },
   };

@@ -3,7 +3,7 @@ import { createReach } from './reach.js';
 
 const folder = { uidValidity: '17', uidNext: 44 };
 const before = { uidValidity: '17', lastUid: 40 };
-const ref = (uid: number, uidValidity = '17') => ({ uid, uidValidity });
+const ref = (uid: number, uidValidity = '17') => ({ folder: 'INBOX', uid, uidValidity });
 const found = (uid: number) => ({ uid, sizeBytes: 1, channel: 'x' });
 
 describe('the reach of a connection', () => {

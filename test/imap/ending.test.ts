@@ -120,7 +120,7 @@ describe('an abort', () => {
     });
     const watched = watch(server, { time, progress });
     await watched.found();
-    const removed = watched.mailbox.remove([{ uidValidity: '1000', uid: 5 }]);
+    const removed = watched.mailbox.remove([{ folder: 'INBOX', uidValidity: '1000', uid: 5 }]);
     await vi.waitFor(() => expect(server.commands.at(-1)).toBe('UID EXPUNGE 5'));
     const ended = watched.abort();
     finish();

@@ -34,8 +34,8 @@ describeEachMailServer('a large mailbox', twoKinds, ({ name, start }) => {
     const raw = pushMail();
     const uid = await server.append(folder, raw);
     const { uidValidity } = (await watched.found()).progress;
-    await watched.mailbox.fetch({ uidValidity, uid }, 65_536);
-    await watched.mailbox.remove([{ uidValidity, uid }]);
+    await watched.mailbox.fetch({ folder, uidValidity, uid }, 65_536);
+    await watched.mailbox.remove([{ folder, uidValidity, uid }]);
     await isIdling(relay);
     const push = traffic() - raw.length;
     await watched.stop();

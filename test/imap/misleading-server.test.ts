@@ -83,7 +83,7 @@ describe('a server that says BYE', () => {
     await watched.next('connected');
     await watched.next('disconnected');
     await watched.found();
-    const fetched = await watched.mailbox.fetch({ uidValidity: '1000', uid: 5 }, 10);
+    const fetched = await watched.mailbox.fetch({ folder: 'INBOX', uidValidity: '1000', uid: 5 }, 10);
     expect(fetched.kind).toBe('mail');
   });
 });
@@ -106,7 +106,7 @@ describe('a server that announces something in the middle of an answer', () => {
     );
     expect((await watched.found()).found).toEqual([{ uid: 5, sizeBytes: 100, channel }]);
     expect(watched.progress()?.lastUid).toBe(5);
-    const mail = await watched.mailbox.fetch({ uidValidity: '1000', uid: 5 }, 9);
+    const mail = await watched.mailbox.fetch({ folder: 'INBOX', uidValidity: '1000', uid: 5 }, 9);
     expect(mail).toEqual({ kind: 'mail', bytes: Buffer.from('the whole') });
   });
 
@@ -180,7 +180,7 @@ describe('a server that refuses', () => {
       { progress: known },
     );
     await watched.found();
-    await expect(watched.mailbox.fetch({ uidValidity: '1000', uid: 5 }, 10)).rejects.toMatchObject({
+    await expect(watched.mailbox.fetch({ folder: 'INBOX', uidValidity: '1000', uid: 5 }, 10)).rejects.toMatchObject({
       code: 'ERR_IMAP_REFUSED',
       disposition: 'transient',
     });
@@ -192,7 +192,7 @@ describe('a server that refuses', () => {
       { progress: known },
     );
     await watched.found();
-    const remove = () => watched.mailbox.remove([{ uidValidity: '1000', uid: 5 }]);
+    const remove = () => watched.mailbox.remove([{ folder: 'INBOX', uidValidity: '1000', uid: 5 }]);
     await expect(remove()).rejects.toMatchObject({ code: 'ERR_IMAP_REFUSED' });
     await expect(remove()).resolves.toBe('removed');
     expect(server.commands.filter((command) => /EXPUNGE/.test(command))).toEqual(['UID EXPUNGE 5']);
@@ -213,7 +213,7 @@ describe('a server that forgets what it can do', () => {
       { progress: known },
     );
     await watched.found();
-    await expect(watched.mailbox.remove([{ uidValidity: '1000', uid: 5 }])).rejects.toMatchObject({
+    await expect(watched.mailbox.remove([{ folder: 'INBOX', uidValidity: '1000', uid: 5 }])).rejects.toMatchObject({
       code: 'ERR_IMAP_REFUSED',
     });
     expect(server.commands.filter((command) => /EXPUNGE|CLOSE/.test(command))).toEqual([]);
@@ -246,7 +246,7 @@ describe('a server that was restored from a backup', () => {
       { progress: { uidValidity: '1000', lastUid: 2 } },
     );
     await watched.found();
-    const [letter, own] = [3, 4].map((uid) => ({ uidValidity: '1000', uid }));
+    const [letter, own] = [3, 4].map((uid) => ({ folder: 'INBOX', uidValidity: '1000', uid }));
     if (letter === undefined || own === undefined) throw new Error('There is no message.');
     restored = true;
     server.hangUp();
@@ -312,7 +312,7 @@ describe('a server without lasting numbers', () => {
     );
     await watched.next('renumbered');
     expect((await watched.found()).found).toMatchObject([{ uid: 2 }]);
-    await expect(watched.mailbox.remove([{ uidValidity: '1000', uid: 2 }])).resolves.toBe('removed');
+    await expect(watched.mailbox.remove([{ folder: 'INBOX', uidValidity: '1000', uid: 2 }])).resolves.toBe('removed');
   });
 });
 

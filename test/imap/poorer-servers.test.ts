@@ -54,7 +54,7 @@ describe('a server without IDLE', () => {
     const { uidValidity } = (await watched.next('looked')).progress;
     await vi.waitFor(() => expect(time.sleepers()).toEqual([30_000]));
     const uid = server.append(alice.address, 'INBOX', pushMail());
-    await watched.mailbox.fetch({ uidValidity, uid: 4711 }, 10);
+    await watched.mailbox.fetch({ folder: 'INBOX', uidValidity, uid: 4711 }, 10);
     expect((await watched.found()).found).toMatchObject([{ uid }]);
   });
 });
@@ -67,7 +67,8 @@ describe('a server without UIDPLUS', () => {
     const uids = ['first', 'second'].map((text) => server.append(alice.address, 'INBOX', pushMail(text)));
     await vi.waitFor(() => expect(watched.open).toEqual(new Set(uids)));
     const uidValidity = watched.progress()?.uidValidity ?? '';
-    for (const uid of uids) expect(await watched.mailbox.remove([{ uidValidity, uid }])).toBe('removed');
+    for (const uid of uids)
+      expect(await watched.mailbox.remove([{ folder: 'INBOX', uidValidity, uid }])).toBe('removed');
     const { INBOX, ...others } = server.snapshot(alice.address);
     expect(INBOX).toMatchObject([{ uid: 1, flags: ['\\Deleted'] }]);
     expect(others['mailpush-handled']).toHaveLength(2);
@@ -86,7 +87,7 @@ describe('a server without UIDPLUS', () => {
     const uid = server.append(alice.address, 'INBOX', pushMail());
     await watched.found();
     const uidValidity = watched.progress()?.uidValidity ?? '';
-    expect(await watched.mailbox.remove([{ uidValidity, uid }])).toBe('left');
+    expect(await watched.mailbox.remove([{ folder: 'INBOX', uidValidity, uid }])).toBe('left');
     await watched.stop();
     expect(server.snapshot(alice.address).INBOX).toMatchObject([
       { uid: letterUid, flags: ['\\Deleted'] },
@@ -111,7 +112,7 @@ describe('a server like Gmail', () => {
     });
     const watched = watch(server, { progress: { uidValidity: '1000', lastUid: 4 } });
     await watched.found();
-    expect(await watched.mailbox.remove([{ uidValidity: '1000', uid: 5 }])).toBe('removed');
+    expect(await watched.mailbox.remove([{ folder: 'INBOX', uidValidity: '1000', uid: 5 }])).toBe('removed');
     expect(server.commands.filter((command) => removing.test(command))).toEqual(['UID MOVE 5 "[Gmail]/Bin"']);
   });
 });

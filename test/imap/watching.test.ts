@@ -102,20 +102,20 @@ describeEachMailServer('a watched mailbox', { on: isPlainAndComplete }, ({ start
     const { uidValidity } = (await watched.found()).progress;
     await isIdling(relay);
     relay.clear();
-    const part = await watched.mailbox.fetch({ uidValidity, uid }, 1000);
+    const part = await watched.mailbox.fetch({ folder, uidValidity, uid }, 1000);
     expect(part).toEqual({ kind: 'mail', bytes: raw.subarray(0, 1000) });
     expect(commands(relay).join('\n')).toMatch(/^DONE\nUID FETCH \d+ \(UID BODY\.PEEK\[\]<0\.1000>\)/);
-    const whole = await watched.mailbox.fetch({ uidValidity, uid }, raw.length + 1);
+    const whole = await watched.mailbox.fetch({ folder, uidValidity, uid }, raw.length + 1);
     expect(whole).toEqual({ kind: 'mail', bytes: raw });
     await isIdling(relay);
     expect((await server.snapshot())[folder]).toMatchObject([{ uid, flags: [] }]);
   });
 
   it('says of a message that is not there, or of another UIDVALIDITY, that it is gone', async () => {
-    const { watched } = await startWatch();
+    const { watched, folder } = await startWatch();
     const { uidValidity } = (await watched.next('looked')).progress;
-    expect(await watched.mailbox.fetch({ uidValidity, uid: 4711 }, 10)).toEqual({ kind: 'gone' });
-    expect(await watched.mailbox.fetch({ uidValidity: '4711', uid: 1 }, 10)).toEqual({ kind: 'gone' });
+    expect(await watched.mailbox.fetch({ folder, uidValidity, uid: 4711 }, 10)).toEqual({ kind: 'gone' });
+    expect(await watched.mailbox.fetch({ folder, uidValidity: '4711', uid: 1 }, 10)).toEqual({ kind: 'gone' });
   });
 
   it('removes exactly its own messages, and none that the user has marked as deleted', async () => {
@@ -131,9 +131,9 @@ describeEachMailServer('a watched mailbox', { on: isPlainAndComplete }, ({ start
     relay.clear();
     const uidValidity = watched.progress()?.uidValidity ?? '';
     const removed = await watched.mailbox.remove([
-      { uidValidity, uid: second },
-      { uidValidity, uid: first },
-      { uidValidity: '4711', uid: letterUid },
+      { folder, uidValidity, uid: second },
+      { folder, uidValidity, uid: first },
+      { folder, uidValidity: '4711', uid: letterUid },
     ]);
     expect(removed).toBe('removed');
     await isIdling(relay);
@@ -148,7 +148,7 @@ describeEachMailServer('a watched mailbox', { on: isPlainAndComplete }, ({ start
       { uid: deletedUid, flags: ['\\Deleted'] },
       { uid: foreign, flags: [] },
     ]);
-    expect(await watched.mailbox.remove([{ uidValidity, uid: first }])).toBe('removed');
+    expect(await watched.mailbox.remove([{ folder, uidValidity, uid: first }])).toBe('removed');
     await watched.stop();
     expect(relay.sent().join('\n')).not.toMatch(/^\S+ (EXPUNGE|CLOSE)/m);
     expect((await server.snapshot())[folder]).toHaveLength(3);
@@ -191,7 +191,7 @@ describeEachMailServer('a watched mailbox', { on: isPlainAndComplete }, ({ start
     }
     const [first = 0, second = 0, third = 0] = uids;
     const uidValidity = watched.progress()?.uidValidity ?? '';
-    await watched.mailbox.remove([{ uidValidity, uid: second }]);
+    await watched.mailbox.remove([{ folder, uidValidity, uid: second }]);
     await isIdling(relay);
     relay.clear();
     relay.cut();
@@ -204,7 +204,7 @@ describeEachMailServer('a watched mailbox', { on: isPlainAndComplete }, ({ start
     expect((await watched.found()).found).toMatchObject([{ uid: fourth }]);
     expect(watched.open).toEqual(new Set([first, third, fourth]));
     expect(relay.connections()).toMatchObject({ open: 1, mostOpen: 1, made: 2 });
-    expect(await watched.mailbox.remove([{ uidValidity, uid: first }])).toBe('removed');
+    expect(await watched.mailbox.remove([{ folder, uidValidity, uid: first }])).toBe('removed');
     expect((await server.snapshot())[folder]).toMatchObject([{ uid: third }, { uid: fourth }]);
   });
 
@@ -223,13 +223,13 @@ describeEachMailServer('a watched mailbox', { on: isPlainAndComplete }, ({ start
   });
 
   it('refuses to fetch and to remove while there is no connection', async () => {
-    const { watched } = await startWatch();
+    const { watched, folder } = await startWatch();
     const lost = { code: 'ERR_IMAP_LOST', disposition: 'transient' };
-    await expect(watched.mailbox.fetch({ uidValidity: '1', uid: 1 }, 10)).rejects.toMatchObject(lost);
-    await expect(watched.mailbox.remove([{ uidValidity: '1', uid: 1 }])).rejects.toMatchObject(lost);
+    await expect(watched.mailbox.fetch({ folder, uidValidity: '1', uid: 1 }, 10)).rejects.toMatchObject(lost);
+    await expect(watched.mailbox.remove([{ folder, uidValidity: '1', uid: 1 }])).rejects.toMatchObject(lost);
     await watched.next('looked');
     await watched.stop();
-    await expect(watched.mailbox.fetch({ uidValidity: '1', uid: 1 }, 10)).rejects.toMatchObject(lost);
+    await expect(watched.mailbox.fetch({ folder, uidValidity: '1', uid: 1 }, 10)).rejects.toMatchObject(lost);
   });
 
   it('says that the password is wrong, and knocks again only after a long pause', async () => {

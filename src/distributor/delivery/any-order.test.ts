@@ -50,7 +50,7 @@ class World {
   }
 
   at(uid: number): MessageRef {
-    return { uidValidity: `${this.uidValidity}`, uid };
+    return { folder: 'INBOX', uidValidity: `${this.uidValidity}`, uid };
   }
 
   /** The mail behind a reference; none when it is gone, or when the reference is from before a renumbering. */
@@ -72,7 +72,7 @@ class World {
     this.mailbox = new Map(mails.map((mail, index) => [index + 1, mail]));
     this.lastUid = mails.length;
     this.uidValidity += 1;
-    this.run({ type: 'renumbered' });
+    this.run({ type: 'renumbered', folder: 'INBOX' });
     this.look();
   }
 

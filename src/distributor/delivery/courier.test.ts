@@ -9,7 +9,7 @@ import { reopenMs, settleRetryMs, unreachableFirstMs } from './timing.js';
 const noon = Date.UTC(2026, 0, 1, 12);
 const hour = 3_600_000;
 const pin: Pin = { fingerprint: 'a'.repeat(40), address: 'push@app.example', keydata: new Uint8Array([1]) };
-const at = (uid: number): MessageRef => ({ uidValidity: '7', uid });
+const at = (uid: number): MessageRef => ({ folder: 'INBOX', uidValidity: '7', uid });
 const mail: OpenedMail = { kind: 'closed', reason: 'opened by a stand-in' };
 const lost = new ImapError('ERR_IMAP_LOST', 'Gone.', { disposition: 'transient' });
 const no = new ImapError('ERR_IMAP_REFUSED', 'No.', { disposition: 'transient' });
@@ -198,7 +198,7 @@ describe('a courier', () => {
     s.courier.dispatch({ type: 'gone', message: at(1) });
     delivering.answer('accepted');
     const recording = await s.only('record delivered');
-    s.courier.dispatch({ type: 'renumbered' });
+    s.courier.dispatch({ type: 'renumbered', folder: 'INBOX' });
     recording.answer();
     (await s.only('remove 1')).answer();
     await s.rest();

@@ -1,4 +1,4 @@
-import type { MessageRef } from '../../imap/index.js';
+import { compareMessages, type MessageRef } from '../../imap/index.js';
 import type { ChannelState, Effect, OpenPush, Outcome, Stage } from './state.js';
 import { asideFailures, openAhead } from './timing.js';
 
@@ -109,7 +109,7 @@ function deliverNext(
   if (reachableAt > now || pushes.some(isUnderWay)) return;
   for (const push of pushes) {
     const { stage } = push;
-    if (oldestUnopened !== undefined && oldestUnopened.uid < push.message.uid) return;
+    if (oldestUnopened !== undefined && compareMessages(oldestUnopened, push.message) < 0) return;
     if ((stage.name === 'found' || stage.name === 'opening') && !isAside(push)) return;
     if (stage.name !== 'deliverable') continue;
     if (stage.retryAt > now) return;
@@ -131,7 +131,7 @@ function openNext(
   const oldest = backlog[0];
   const isDue = ({ stage }: Draft): boolean => stage.name === 'found' && stage.retryAt <= now;
   const again = pushes.find((push) => isDue(push) || (push.stage.name === 'found' && !isAside(push)));
-  if (again !== undefined && (oldest === undefined || again.message.uid < oldest.uid)) {
+  if (again !== undefined && (oldest === undefined || compareMessages(again.message, oldest) < 0)) {
     if (isDue(again)) {
       again.stage = { name: 'opening' };
       effects.push({ type: 'open', message: again.message });
@@ -140,7 +140,7 @@ function openNext(
   }
   if (oldest === undefined) return backlog;
   effects.push({ type: 'open', message: oldest });
-  const after = pushes.findIndex(({ message }) => message.uid > oldest.uid);
+  const after = pushes.findIndex(({ message }) => compareMessages(message, oldest) > 0);
   pushes.splice(after < 0 ? pushes.length : after, 0, {
     message: oldest,
     refusals: 0,

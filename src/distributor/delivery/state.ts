@@ -98,8 +98,8 @@ export function initialChannelState(
 export type DeliveryEvent = { readonly now: number } & (
   | { readonly type: 'found'; readonly messages: readonly MessageRef[] }
   | { readonly type: 'gone'; readonly message: MessageRef }
-  /** The server numbers its messages anew: whatever is open will be found again under another UID. */
-  | { readonly type: 'renumbered' }
+  /** The server numbers the messages of a folder anew: whatever is open in it will be found again under another UID. */
+  | { readonly type: 'renumbered'; readonly folder: string }
   | { readonly type: 'opened'; readonly message: MessageRef; readonly verdict: Verdict }
   /** The mail could not be fetched this time; `refused`: because the mail server said no. */
   | { readonly type: 'open failed'; readonly message: MessageRef; readonly refused: boolean }

@@ -23,7 +23,7 @@ import {
 
 const noon = Date.UTC(2026, 10, 2, 12);
 const hour = 3_600_000;
-const at = (uid: number) => ({ uidValidity: '7', uid });
+const at = (uid: number) => ({ folder: 'INBOX', uidValidity: '7', uid });
 const pin: Pin = { fingerprint: 'a'.repeat(40), address: 'push@app.example', keydata: new Uint8Array([1]) };
 
 function pushOf(id: string, change: Partial<Push> = {}): Push {
@@ -260,18 +260,32 @@ describe('trouble with mailbox and disk', () => {
   it('keeps messages of different UIDVALIDITY apart', () => {
     const c = channel();
     c.open(1, deliverable('x'));
-    c.run({ type: 'renumbered' });
-    const renumbered = { uidValidity: '8', uid: 1 };
+    c.run({ type: 'renumbered', folder: 'INBOX' });
+    const renumbered = { folder: 'INBOX', uidValidity: '8', uid: 1 };
     expect(c.run({ type: 'found', messages: [renumbered] })).toEqual([{ type: 'open', message: renumbered }]);
     expect(c.run({ type: 'accepted', message: at(1) })).toMatchObject([{ type: 'record', message: at(1) }]);
+  });
+
+  it('keeps messages of different folders apart, and forgets only those of a folder that is numbered anew', () => {
+    const c = channel();
+    const inJunk = { ...at(1), folder: 'Junk' };
+    c.run({ type: 'found', messages: [at(1)] });
+    c.run({ type: 'found', messages: [inJunk] });
+    expect(
+      short(c.run({ type: 'opened', message: at(1), verdict: { kind: 'waiting for key', until: noon + hour } })),
+    ).toEqual(['open 1']);
+    c.run({ type: 'renumbered', folder: 'INBOX' });
+    expect(c.state.pushes).toMatchObject([{ message: inJunk, stage: { name: 'opening' } }]);
+    c.run({ type: 'renumbered', folder: 'Junk' });
+    expect(c.state.pushes).toEqual([]);
   });
 
   it('delivers nothing else while a delivery is under way, even if the mailbox order is another by now', () => {
     const c = channel();
     c.open(900, deliverable('x'));
-    c.run({ type: 'renumbered' });
+    c.run({ type: 'renumbered', folder: 'INBOX' });
     // The same push, and it has not been accepted yet.
-    const copy = { uidValidity: '8', uid: 1 };
+    const copy = { folder: 'INBOX', uidValidity: '8', uid: 1 };
     c.run({ type: 'found', messages: [copy] });
     expect(c.run({ type: 'opened', message: copy, verdict: deliverable('x') })).toEqual([]);
     expect(short(c.run({ type: 'accepted', message: at(900) }))).toEqual(['record 900']);

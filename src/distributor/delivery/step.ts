@@ -1,4 +1,4 @@
-import { type MessageRef, sameMessage } from '../../imap/index.js';
+import { compareMessages, type MessageRef, sameMessage } from '../../imap/index.js';
 import { schedule } from './schedule.js';
 import type { ChannelState, DeliveryEvent, Effect, OpenPush, Outcome, Stage, Verdict } from './state.js';
 import {
@@ -101,7 +101,7 @@ function move(state: ChannelState, event: DeliveryEvent): Step {
     case 'gone':
       return unchanged(gone(state, event.message));
     case 'renumbered':
-      return unchanged({ ...state, backlog: [], pushes: state.pushes.filter(isOwed) });
+      return unchanged(renumbered(state, event.folder));
     case 'opened':
       return stageOf(state, event.message)?.name === 'opening'
         ? opened(state, event.message, event.verdict, event.now)
@@ -164,17 +164,17 @@ function mailFailed(state: ChannelState, { type, message, refused, now }: Failed
   return unchanged(withStage(state, message, () => ({ failures, stage: next })));
 }
 
-const byUid = (a: MessageRef, b: MessageRef): number => a.uid - b.uid;
-
 function found(state: ChannelState, messages: readonly MessageRef[], now: number): ChannelState {
   const isAmong = (push: OpenPush): boolean => messages.some((message) => sameMessage(push.message, message));
-  const waiting = new Set(state.backlog.map(({ uid }) => uid));
+  const uids = new Set(messages.map(({ uid }) => uid));
+  const waiting = state.backlog.filter(({ uid }) => uids.has(uid));
+  const isWaiting = (message: MessageRef): boolean => waiting.some((other) => sameMessage(other, message));
   const known = state.pushes.filter(isAmong);
   const isKnown = (message: MessageRef): boolean => known.some((push) => sameMessage(push.message, message));
-  const fresh = messages.filter((message) => !waiting.has(message.uid) && !isKnown(message));
+  const fresh = messages.filter((message) => !isWaiting(message) && !isKnown(message));
   return {
     ...state,
-    backlog: fresh.length === 0 ? state.backlog : [...state.backlog, ...fresh].sort(byUid),
+    backlog: fresh.length === 0 ? state.backlog : [...state.backlog, ...fresh].sort(compareMessages),
     pushes: state.pushes.map((push) => (known.includes(push) ? again(push, now) : push)),
   };
 }
@@ -194,6 +194,14 @@ function gone(state: ChannelState, message: MessageRef): ChannelState {
     ...state,
     backlog: state.backlog.filter((other) => !sameMessage(other, message)),
     pushes: state.pushes.filter((push) => isOwed(push) || !sameMessage(push.message, message)),
+  };
+}
+
+function renumbered(state: ChannelState, folder: string): ChannelState {
+  return {
+    ...state,
+    backlog: state.backlog.filter((message) => message.folder !== folder),
+    pushes: state.pushes.filter((push) => isOwed(push) || push.message.folder !== folder),
   };
 }
 

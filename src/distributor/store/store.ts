@@ -43,6 +43,8 @@ export interface Store {
   /** Forgets a registration, its key and its delivered ids for good. */
   deleteRegistration(channel: string): Promise<void>;
   folder(name: string): Promise<FolderRecord | undefined>;
+  /** Every folder that was ever looked at, by its name. */
+  folders(): Promise<Map<string, FolderRecord>>;
   /** Writes down what a look brought; its cost is that of what is new. */
   saveLook(name: string, look: LookRecord): Promise<void>;
   /** Forgets an open message. Without fsync: at worst the message is looked at once more. */
@@ -63,7 +65,8 @@ export interface Store {
 const format = 1;
 const formatKey = 'format';
 const registrationKey = (channel: string): string => `registration/${channel}`;
-const folderKey = (name: string): string => `folder/${encodeURIComponent(name)}`;
+const folderPrefix = 'folder/';
+const folderKey = (name: string): string => `${folderPrefix}${encodeURIComponent(name)}`;
 const openPrefix = (name: string): string => `open/${encodeURIComponent(name)}/`;
 const openKey = (name: string, uid: number): string => `${openPrefix(name)}${uid}`;
 const deliveredPrefix = (channel: string): string => `delivered/${channel}/`;
@@ -94,6 +97,16 @@ export async function openStore(directory: string): Promise<Store> {
     }
   }
 
+  async function folder(name: string): Promise<FolderRecord | undefined> {
+    const progress = await database.get(folderKey(name));
+    if (progress === undefined) return undefined;
+    const entries = await database.entries(openPrefix(name));
+    return decoded(() => {
+      const open = entries.map(([key, channel]) => decodeOpenMessage(key.slice(openPrefix(name).length), channel));
+      return { ...decodeProgress(progress), open: open.sort((a, b) => a.uid - b.uid) };
+    });
+  }
+
   try {
     const found = await database.get(formatKey);
     if (found === undefined) await database.write([{ type: 'put', key: formatKey, value: format }]);
@@ -122,14 +135,16 @@ export async function openStore(directory: string): Promise<Store> {
         await database.write(page.map(([key]) => del(key)));
       }
     },
-    folder: async (name) => {
-      const progress = await database.get(folderKey(name));
-      if (progress === undefined) return undefined;
-      const entries = await database.entries(openPrefix(name));
-      return decoded(() => {
-        const open = entries.map(([key, channel]) => decodeOpenMessage(key.slice(openPrefix(name).length), channel));
-        return { ...decodeProgress(progress), open: open.sort((a, b) => a.uid - b.uid) };
-      });
+    folder,
+    folders: async () => {
+      const entries = await database.entries(folderPrefix);
+      const names = decoded(() => entries.map(([key]) => decodeURIComponent(key.slice(folderPrefix.length))));
+      const records = new Map<string, FolderRecord>();
+      for (const name of names) {
+        const record = await folder(name);
+        if (record !== undefined) records.set(name, record);
+      }
+      return records;
     },
     saveLook: async (name, { progress, opened, closed }) =>
       await database.write([
