@@ -2,6 +2,7 @@ import { type Config, defaultConfigFile, defaultStateDirectory, loadConfig } fro
 import { runDistributor } from '../distributor/index.js';
 import { createRuntime } from '../runtime.js';
 import { createLog } from './log.js';
+import { version } from './version.js';
 
 /** Options of `mailpush daemon`. */
 export interface DaemonOptions {
@@ -33,6 +34,7 @@ export async function daemon(options: DaemonOptions, signal: AbortSignal): Promi
         policy: config.apps,
         keepRejected: config.keepRejected,
         times: { pollMs: config.pollMs },
+        version,
         runtime: createRuntime(log),
       },
       signal,

@@ -25,6 +25,8 @@ const byCode: Readonly<Record<string, number>> = {
   ERR_SMTP_LOGIN: exitCodes.loginRefused,
   ERR_ENDPOINT_GONE: exitCodes.unavailable,
   ERR_STORE_IN_USE: exitCodes.unavailable,
+  ERR_DAEMON_ABSENT: exitCodes.unavailable,
+  ERR_DAEMON_ANSWER: exitCodes.unavailable,
   ERR_DBUS_DAEMON_MISSING: exitCodes.unavailable,
   ERR_DEMO_PACKAGES: exitCodes.unavailable,
 };

@@ -1,10 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { Command, InvalidArgumentError } from 'commander';
 import { printable } from './printable.js';
-
-const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
-  version: string;
-};
+import { version } from './version.js';
 
 /** An empty name is an unset variable of a script, never a file. */
 function nonEmpty(value: string): string {
@@ -40,6 +36,24 @@ export function createProgram(signal: AbortSignal): Command {
     .action(async (options: { config?: string; stateDir?: string }) => {
       const { daemon } = await import('./daemon.js');
       await daemon({ ...options, verbose: isVerbose(program) }, signal);
+    });
+
+  program
+    .command('status')
+    .description('how the daemon is: connection, what waits, what is wrong and what to do')
+    .option('--json', 'as JSON, for programs')
+    .action(async (options: { json?: boolean }) => {
+      const { status } = await import('./status.js');
+      console.log(await status({ json: options.json === true }, signal));
+    });
+
+  program
+    .command('apps')
+    .description('the apps that are registered')
+    .option('--json', 'as JSON, for programs')
+    .action(async (options: { json?: boolean }) => {
+      const { apps } = await import('./status.js');
+      console.log(await apps({ json: options.json === true }, signal));
     });
 
   program

@@ -8,6 +8,7 @@ import { createHealth } from './health.js';
 import { createHousekeeping } from './housekeeping.js';
 import { shortChannel } from './journal.js';
 import { takeMail } from './mail-intake.js';
+import { createAnswers, management1, openManagement } from './management/index.js';
 import { createPostRoom } from './post-room.js';
 import { createRegistrar, distributor1, distributor2 } from './registration/index.js';
 import { openStore, type Registration, type Store } from './store/index.js';
@@ -30,6 +31,8 @@ export interface DistributorOptions {
   readonly busAddress?: string;
   /** Default: see {@link defaultTimes}. */
   readonly times?: Partial<ImapTimes>;
+  /** Of mailpush, for those who ask how the daemon is. */
+  readonly version: string;
   readonly runtime: Runtime;
 }
 
@@ -58,9 +61,11 @@ export async function runDistributor(options: DistributorOptions, signal: AbortS
   const store = await openStore(options.stateDirectory);
   try {
     const { busAddress: address, runtime } = options;
-    const bus = await connectBus({ signal, log: runtime.log, ...(address === undefined ? {} : { address }) });
+    const connect = async (until: AbortSignal): Promise<Bus> =>
+      await connectBus({ signal: until, log: runtime.log, ...(address === undefined ? {} : { address }) });
+    const bus = await connect(signal);
     try {
-      await serve(options, store, bus, signal);
+      await serve(options, store, bus, connect, signal);
     } finally {
       await bus.close();
     }
@@ -69,8 +74,14 @@ export async function runDistributor(options: DistributorOptions, signal: AbortS
   }
 }
 
-async function serve(options: DistributorOptions, store: Store, bus: Bus, signal: AbortSignal): Promise<void> {
-  const { account, address, keepRejected, policy, runtime } = options;
+async function serve(
+  options: DistributorOptions,
+  store: Store,
+  bus: Bus,
+  connect: (signal: AbortSignal) => Promise<Bus>,
+  signal: AbortSignal,
+): Promise<void> {
+  const { account, address, version, keepRejected, policy, runtime } = options;
   const { log } = runtime;
   const health = createHealth(runtime);
   const tally = createTally(runtime);
@@ -117,22 +128,29 @@ async function serve(options: DistributorOptions, store: Store, bus: Bus, signal
     }
   });
   bus.export(distributorPath, [distributor1(registrar, log), distributor2(registrar, log)]);
-  await bus.requestName(busName);
-  log.info({ event: 'daemon.ready' }, 'The distributor is there for the apps.');
-  await registrar.refresh();
 
   const ending = new AbortController();
   const ended = AbortSignal.any([signal, ending.signal]);
-  const work = Promise.all([takeMail(mailbox, room, health, log, ended), housekeeping.run(ended)]);
-  // As soon as the end is called for, so that answers of apps and of the mail server are waited for at the same time.
-  const closed = onAborted(ended).then(() => room.close());
+  const underWay: Promise<unknown>[] = [];
   try {
+    await bus.requestName(busName);
+    const answers = createAnswers({ version, address, account, bus, channels, room, health, tally, runtime });
+    const management = { connect, interfaces: [management1(answers)], health, runtime };
+    underWay.push((await openManagement(management, ended)).ended);
+    log.info({ event: 'daemon.ready' }, 'The distributor is there for the apps.');
+    await registrar.refresh();
+    const work = Promise.all([takeMail(mailbox, room, health, log, ended), housekeeping.run(ended)]);
+    // As soon as the end is called for, so that answers of apps and of the mail server are waited for at the same time.
+    underWay.push(
+      work,
+      onAborted(ended).then(() => room.close()),
+    );
     await Promise.race([bus.closed, work]);
     if (!ended.aborted) throw busEnded();
   } finally {
     ending.abort();
     unwatch();
-    await Promise.allSettled([work, closed]);
+    await Promise.allSettled(underWay);
   }
 }
 

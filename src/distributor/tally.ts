@@ -9,6 +9,8 @@ export interface Counts {
   readonly unreadable: number;
   readonly lastDeliveredAt: number | undefined;
   readonly lastRefusal: { readonly reason: string; readonly at: number } | undefined;
+  /** Since when no push has gone through because of the app or a clock. */
+  readonly wrongSince: number | undefined;
 }
 
 /** Counts what becomes of pushes. */
@@ -44,6 +46,7 @@ const nothing = (): Tallied => ({
   unreadable: 0,
   lastDeliveredAt: undefined,
   lastRefusal: undefined,
+  wrongSince: undefined,
 });
 
 /** Makes a tally in which nothing has happened. */
@@ -66,8 +69,13 @@ export function createTally({ now }: Pick<Runtime, 'now'>): Tally {
 
   return {
     happened: (channel, event) => {
-      if (event.type !== 'opened' || event.verdict.kind !== 'unreadable') return;
-      for (const counts of both(channel)) counts.unreadable += 1;
+      const verdict = event.type === 'opened' ? event.verdict.kind : undefined;
+      const isWrong = event.type === 'app unreachable' || event.type === 'refused by app' || verdict === 'early';
+      for (const counts of both(channel)) {
+        if (verdict === 'unreadable') counts.unreadable += 1;
+        if (isWrong) counts.wrongSince ??= now();
+        else if (event.type === 'accepted') counts.wrongSince = undefined;
+      }
     },
     ended: (channel, outcome) => {
       const reason = outcome.kind === 'refused' ? outcome.reason.slice(0, maxReasonChars) : undefined;

@@ -22,9 +22,11 @@ export interface ChannelSummary {
   readonly unreachable: { readonly since: number; readonly retryAt: number } | undefined;
   /** Pushes that wait because their app has refused them, parked or not. */
   readonly refusedByApp: number;
+  /** When the time of the last opened push is up; undefined when none that is opened waits. */
+  readonly keptUntil: number | undefined;
 }
 
-type Count = Exclude<keyof ChannelSummary, 'open' | 'unreachable' | 'refusedByApp'>;
+type Count = Exclude<keyof ChannelSummary, 'open' | 'unreachable' | 'refusedByApp' | 'keptUntil'>;
 
 const countOf = {
   found: 'unopened',
@@ -37,12 +39,20 @@ const countOf = {
   recorded: 'ending',
 } as const satisfies Record<Stage['name'], Count>;
 
+function endOf(stage: Stage): number | undefined {
+  if (stage.name === 'deliverable' || stage.name === 'delivering') return stage.push.liveUntil;
+  return 'until' in stage ? stage.until : undefined;
+}
+
 /** Sums up a channel for somebody who looks at it from outside. */
 export function summarize({ backlog, pushes, unreachable }: ChannelState): ChannelSummary {
   const counts = { unopened: 0, waitingForKey: 0, early: 0, held: 0, parked: 0, deliverable: 0, ending: 0 };
   let refusedByApp = 0;
+  let keptUntil: number | undefined;
   counts.unopened += backlog.length;
   for (const { stage, refusals } of pushes) {
+    const end = endOf(stage);
+    if (end !== undefined) keptUntil = Math.max(keptUntil ?? end, end);
     const isEarly = stage.name === 'parked' && refusals < maxRefusals;
     counts[isEarly ? 'early' : countOf[stage.name]] += 1;
     if (refusals > 0 && countOf[stage.name] !== 'ending') refusedByApp += 1;
@@ -52,5 +62,6 @@ export function summarize({ backlog, pushes, unreachable }: ChannelState): Chann
     open: backlog.length + pushes.length,
     unreachable: unreachable && { since: unreachable.since, retryAt: unreachable.retryAt },
     refusedByApp,
+    keptUntil,
   };
 }

@@ -1,0 +1,66 @@
+import type { ChannelSummary } from '../delivery/index.js';
+import type { Counts } from '../tally.js';
+import type { Waiting } from './status.js';
+
+/** How the session bus sees an app; `unknown`: it did not say. */
+export type Presence = 'running' | 'startable' | 'absent' | 'unknown';
+
+/** What there is to say about the pushes of one registration. */
+export interface AppNote {
+  /** What is so, and what to do. */
+  readonly sentence: string;
+  /** Since when something is wrong, in ms since 1970; undefined: nothing is, it only takes its time. */
+  readonly wrongSince: number | undefined;
+}
+
+/** What an {@link AppNote} is made from. */
+export interface AppFacts {
+  readonly summary: Pick<ChannelSummary, 'unreachable' | 'keptUntil'>;
+  readonly waiting: Waiting;
+  readonly counts: Pick<Counts, 'lastRefusal' | 'lastDeliveredAt' | 'wrongSince'>;
+  readonly presence: Presence;
+  /** In ms since 1970. */
+  readonly now: number;
+}
+
+const kept = ({ summary: { keptUntil } }: AppFacts): string =>
+  keptUntil === undefined
+    ? 'its pushes are kept'
+    : `its pushes are kept until ${new Date(keptUntil).toISOString().slice(0, 10)}`;
+
+function unreachableSentence(facts: AppFacts): string {
+  switch (facts.presence) {
+    case 'running':
+      return `It does not answer yet: it is tried again by itself, and ${kept(facts)}.`;
+    case 'startable':
+      return `It could not be started: start it by hand and look at what it says; ${kept(facts)}.`;
+    case 'absent':
+      return `It is not running, and the session bus cannot start it: start it, or install it again; ${kept(facts)}.`;
+    case 'unknown':
+      return `It is not running: start it; ${kept(facts)}.`;
+  }
+}
+
+/** The one thing that matters most about the pushes of a registration; undefined when there is nothing to say. */
+export function noteOf(facts: AppFacts): AppNote | undefined {
+  const { waiting, counts, summary, now } = facts;
+  const { lastRefusal, lastDeliveredAt, wrongSince = now } = counts;
+  if (lastRefusal !== undefined && lastRefusal.at > (lastDeliveredAt ?? 0)) {
+    const sentence = `Its last push was refused. ${lastRefusal.reason} If its app server has a new key, register the app anew.`;
+    return { sentence, wrongSince: lastRefusal.at };
+  }
+  if (waiting.app > 0) return { sentence: unreachableSentence(facts), wrongSince: summary.unreachable?.since ?? now };
+  if (waiting.refusedByApp > 0) {
+    const sentence = `It refuses what it is given: look at its log, or restart it; ${kept(facts)}.`;
+    return { sentence, wrongSince };
+  }
+  if (waiting.clock > 0) {
+    const sentence = 'Pushes are dated in the future: check the clock of this machine, or that of the app server.';
+    return { sentence, wrongSince };
+  }
+  if (waiting.key > 0) {
+    const sentence = 'Pushes wait for the key of their app server, which comes along with one of them: wait for it.';
+    return { sentence, wrongSince: undefined };
+  }
+  return undefined;
+}

@@ -1,0 +1,44 @@
+import type { BusInterface } from '../../dbus/index.js';
+import { managementInterface } from './names.js';
+import type { AppList, Status } from './status.js';
+
+/** What the management interface gives. */
+export interface Answers {
+  status(): Promise<Status>;
+  apps(): Promise<AppList>;
+}
+
+/**
+ * Results are JSON in one string, because they are trees that grow: a key may be added, and none changes its meaning.
+ * docs/management.md has them all.
+ */
+const xml = `<interface name="${managementInterface}">
+  <!-- How the daemon is: connection, what waits, what is wrong and what to do. A JSON object. -->
+  <method name="Status"><arg name="json" type="s" direction="out"/></method>
+  <!-- The registrations of apps. A JSON object. -->
+  <method name="Apps"><arg name="json" type="s" direction="out"/></method>
+</interface>`;
+
+/** One answer for all who ask before it is there, so that many callers cost no more than one. */
+function shared(answer: () => Promise<unknown>): () => Promise<readonly [string]> {
+  let underWay: Promise<readonly [string]> | undefined;
+  const make = async (): Promise<readonly [string]> => [JSON.stringify(await answer())];
+  return async () => {
+    underWay ??= make().finally(() => {
+      underWay = undefined;
+    });
+    return await underWay;
+  };
+}
+
+/** Makes the interface `org.mailpush.Management1`. */
+export function management1(answers: Answers): BusInterface {
+  return {
+    name: managementInterface,
+    xml,
+    methods: {
+      Status: { in: '', out: 's', handle: shared(() => answers.status()) },
+      Apps: { in: '', out: 's', handle: shared(() => answers.apps()) },
+    },
+  };
+}
