@@ -4,7 +4,7 @@ import type { Runtime } from '../runtime.js';
 
 /** Something that is wrong now. */
 export interface Trouble {
-  /** What it concerns: `store`, `line`, `folder`, `filing`, `device`, `management`, `app:` and a bus name. */
+  /** What it concerns: `store`, `line`, `announcements`, `folder`, `filing`, `device`, `management`, `app:` and a bus name. */
   readonly source: string;
   /** One sentence: what is wrong, and what to do. */
   readonly sentence: string;
@@ -27,7 +27,7 @@ export interface Health {
    * and again with the same. The sentence is shown to the user alone and not logged, but holds no token and no endpoint.
    */
   trouble(source: string, sentence: string | undefined): void;
-  /** Takes in what happens in the mailbox: the state of the line, and the trouble `line`. */
+  /** Takes in what happens in the mailbox: the state of the line, and the troubles `line` and `announcements`. */
   mailbox(event: MailboxEvent): void;
   /** All that is wrong, the worst first. */
   troubles(): readonly Trouble[];
@@ -36,7 +36,10 @@ export interface Health {
 }
 
 /** From the worst on: what costs the most pushes. A source that is not named here comes last. */
-const bySeverity = ['store', 'line', 'folder', 'filing', 'app', 'device', 'management'];
+const bySeverity = ['store', 'line', 'announcements', 'folder', 'filing', 'app', 'device', 'management'];
+
+const unannounced =
+  'The mail server does not announce new mail although it says that it can (IDLE): it is asked every minute or oftener, and if pushes are too late so, use another mail server or ask who runs it.';
 
 /** Beyond that the least and latest is dropped: nobody reads more, and apps must not fill memory. */
 const maxTroubles = 100;
@@ -81,6 +84,8 @@ export function createHealth({ now }: Pick<Runtime, 'now'>): Health {
         const since = line.state === 'connected' ? now() : line.since;
         line = { state: 'waiting', since, retryAt: now() + event.retryMs };
         trouble('line', sentenceOf(event.error));
+      } else if (event.type === 'announcements') {
+        trouble('announcements', event.reliable ? undefined : unannounced);
       }
     },
     troubles: sorted,

@@ -20,6 +20,10 @@ function createLineLog(log: Log): (event: MailboxEvent) => void {
       if (isDown) log.debug(facts, 'The mailbox is still out of reach.');
       else log.warn(facts, 'The mailbox is out of reach: it is tried again by itself.');
       isDown = true;
+    } else if (event.type === 'announcements') {
+      const facts = { event: 'imap.announcements', reliable: event.reliable };
+      if (event.reliable) log.info(facts, 'The mail server announces new mail again.');
+      else log.warn(facts, 'The mail server does not announce new mail: it is asked for it.');
     }
   };
 }

@@ -104,6 +104,7 @@ export function createPostRoom(options: PostRoomOptions): PostRoom {
           return;
         case 'connected':
         case 'disconnected':
+        case 'announcements':
           return;
       }
     },

@@ -35,6 +35,14 @@ export interface ImapTimes {
    */
   readonly idleRestartMs: number;
   /**
+   * How often a server that idles is asked whether something has come that it did not announce, by NOOP; also the proof
+   * that the line is alive. Default 2 minutes: the push that a server forgets is no later than that, and a phone wakes no
+   * oftener than for the keep-alives of Dovecot or of TCP, which come every 2 minutes.
+   */
+  readonly checkMs: number;
+  /** A line on which nothing comes for this long after such a question is dead, and made anew. Default 20 s. */
+  readonly checkAnswerMs: number;
+  /**
    * How long a line is quiet before the kernel asks whether its other end is still there (TCP keep-alive); a second
    * without an answer ten times over ends the connection. Default 2 minutes: a network that was left is noticed soon,
    * and a phone can rest in between.
@@ -53,15 +61,26 @@ export interface ImapTimes {
   readonly retryFirstMs: number;
   /** The longest pause before connecting again. Default 5 minutes. */
   readonly retryMaxMs: number;
+  /**
+   * The longest pause after a refused login, of which the first is up to `retryMaxMs`. Default 15 minutes: with five tries
+   * in half an hour at most, no usual rule locks the account.
+   */
+  readonly refusedMaxMs: number;
+  /** How often it is connected within a minute at most, whatever happens. Default 6. */
+  readonly loginsPerMinute: number;
 }
 
 /** The default {@link ImapTimes}. */
 export const defaultTimes: ImapTimes = {
   idleRestartMs: 9 * 60_000,
+  checkMs: 2 * 60_000,
+  checkAnswerMs: 20_000,
   keepAliveMs: 2 * 60_000,
   pollMs: 60_000,
   connectMs: 30_000,
   answerMs: 60_000,
   retryFirstMs: 1_000,
   retryMaxMs: 5 * 60_000,
+  refusedMaxMs: 15 * 60_000,
+  loginsPerMinute: 6,
 };

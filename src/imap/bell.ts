@@ -2,6 +2,8 @@
 export interface Bell {
   /** @param arrived how many messages have come. */
   ring(arrived: number): void;
+  /** How many messages have come since it was last answered, or undefined if it was not rung. */
+  readonly waiting: number | undefined;
   /** Resolves when it has been rung since it was last answered. */
   rung(): Promise<void>;
   /** Answers it: how many messages have come since the last time, or undefined if it was not rung. */
@@ -14,6 +16,9 @@ export function createBell(): Bell {
   let wake: (() => void) | undefined;
   let promise: Promise<void> | undefined;
   return {
+    get waiting() {
+      return arrivedSince;
+    },
     ring: (arrived) => {
       arrivedSince = (arrivedSince ?? 0) + arrived;
       wake?.();

@@ -37,6 +37,13 @@ export interface Connection {
    * Only when `canIdle`.
    */
   idle(): Promise<'broken' | 'ended by server'>;
+  /** Whether the server could announce something now, and nothing has been asked of it. */
+  readonly isIdling: boolean;
+  /**
+   * Asks for news after the commands before it, which also proves the line alive. When nothing comes for `checkAnswerMs`
+   * the connection is closed and this rejects with `ERR_IMAP_LOST`. While it runs, another call is the same one.
+   */
+  check(): Promise<void>;
   /**
    * Calls back when messages may have come, with how many as far as it is known; when the connection ends; and when the
    * signal is aborted. What happened before is told at once.
@@ -125,6 +132,20 @@ export async function openConnection(
     return await commands.add(() => answer(isSelected, command));
   }
 
+  let checking: Promise<void> | undefined;
+
+  async function check(): Promise<void> {
+    const finished = new AbortController();
+    const deadline = closeWhenSilent(client, times.checkAnswerMs, runtime, finished.signal);
+    try {
+      await run((c) => c.noop());
+    } finally {
+      finished.abort();
+      await deadline;
+      checking = undefined;
+    }
+  }
+
   let forgetSignal = onAbort(signal, () => client.close());
   try {
     const folder = await answer(isLoggedIn, (c) => selectFolder(c, account.folder));
@@ -153,6 +174,13 @@ export async function openConnection(
         // It fails when the connection ends, which the caller sees anyway.
         await client.idle().catch(() => {});
         return commandsRun === before && isSelected(client) ? 'ended by server' : 'broken';
+      },
+      get isIdling() {
+        return client.idling;
+      },
+      check: () => {
+        checking ??= check();
+        return checking;
       },
       onNews: news.listen,
       get isOver() {

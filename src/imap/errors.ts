@@ -122,6 +122,15 @@ export function loginTimeoutError(host: string): ImapError {
   );
 }
 
+/** The error of a try that was given up because the network had changed in the meantime. */
+export function supersededError(): ImapError {
+  return new ImapError(
+    'ERR_IMAP_UNREACHABLE',
+    'The network changed while the mail server was being connected to: it is tried again by itself.',
+    { disposition: 'transient' },
+  );
+}
+
 /** Turns whatever the IMAP library threw while opening a folder into an {@link ImapError}. */
 export function folderError(cause: unknown, path: string): ImapError {
   const error = libraryError(cause);

@@ -1,16 +1,17 @@
 import type { Runtime } from '../runtime.js';
 import type { ImapAccount, ImapTimes } from './account.js';
-import { backOffMs } from './back-off.js';
+import { type Announcing, trusted } from './announcing.js';
 import { createBell } from './bell.js';
 import { catchUp, type LookedEvent, lookFrom, type RenumberedEvent } from './catch-up.js';
 import { type Connection, openConnection } from './connection.js';
-import { ImapError, lostError } from './errors.js';
+import { lostError } from './errors.js';
 import { type FetchedMail, fetchMail } from './fetch-mail.js';
 import type { Progress } from './look-plan.js';
 import type { MessageRef } from './message-ref.js';
 import { createReach, type Reach } from './reach.js';
+import { createReconnecting } from './reconnecting.js';
 import { type Removed, removeMessages } from './remove.js';
-import { waitForNews } from './wait-for-news.js';
+import { notWaited, waitForNews } from './wait-for-news.js';
 
 /** What happens in a mailbox, in order. */
 export type MailboxEvent =
@@ -18,6 +19,8 @@ export type MailboxEvent =
   | { readonly type: 'connected'; readonly canIdle: boolean }
   | RenumberedEvent
   | LookedEvent
+  /** Whether the server announces new mail while we idle, as it should; told when that changes. */
+  | { readonly type: 'announcements'; readonly reliable: boolean }
   /** The connection is gone, or could not be made; it is tried again after `retryMs`. */
   | { readonly type: 'disconnected'; readonly error: unknown; readonly retryMs: number };
 
@@ -39,6 +42,12 @@ export interface Mailbox {
    * again, or belong to another UIDVALIDITY, are passed over. Rejects with an {@link ImapError}.
    */
   remove(messages: readonly MessageRef[]): Promise<Removed>;
+  /**
+   * Something has happened after which the line may be another: the machine was asleep, or the network has come back. An
+   * open connection has to prove that it is alive, and is made anew if it does not; a pause between two tries is cut
+   * short, except after a refused login. Can be called at any time and as often as it happens; never throws.
+   */
+  wake(reason: 'resumed' | 'network'): void;
 }
 
 /** What a {@link Mailbox} is made from. */
@@ -61,6 +70,7 @@ interface Session {
 async function* run(
   { connection, reach }: Session,
   { progress, openUids, times, runtime }: MailboxOptions,
+  server: { announcing: Announcing },
   signal: AbortSignal,
 ): AsyncGenerator<MailboxEvent, void, void> {
   const bell = createBell();
@@ -71,7 +81,7 @@ async function* run(
     yield event;
   }
   reach.caughtUp();
-  let endedIdles = 0;
+  let waited = { ...notWaited, announcing: server.announcing };
   while (!signal.aborted) {
     if (connection.isOver) throw lostError(connection.error);
     const arrived = bell.answer();
@@ -80,35 +90,31 @@ async function* run(
       yield* lookFrom(connection, lastUid + 1, lastUid, arrived);
       continue;
     }
-    const rung = bell.rung();
-    const quiet = await Promise.race([connection.quiet().then(() => true), rung.then(() => false)]);
-    if (quiet) endedIdles = await waitForNews(connection, times, runtime, rung, endedIdles);
+    const quiet = await Promise.race([connection.quiet().then(() => true), bell.rung().then(() => false)]);
+    if (!quiet) continue;
+    waited = await waitForNews(connection, times, runtime, bell, waited);
+    const { isReliable: reliable } = waited.announcing;
+    const isNew = reliable !== server.announcing.isReliable;
+    server.announcing = waited.announcing;
+    if (isNew) yield { type: 'announcements', reliable };
   }
-}
-
-function retryMs(error: unknown, attempt: number, { times, runtime }: MailboxOptions): number {
-  // Knocking again and again with a refused password locks accounts.
-  const first =
-    error instanceof ImapError && error.disposition === 'action-required' ? times.retryMaxMs : times.retryFirstMs;
-  const random = (runtime.randomBytes(1)[0] ?? 0) / 256;
-  return backOffMs(attempt, first, times.retryMaxMs, random);
 }
 
 /** Makes a {@link Mailbox}; nothing is connected before its events are iterated. */
 export function createMailbox(options: MailboxOptions): Mailbox {
   const { account, times, runtime } = options;
+  const reconnecting = createReconnecting(times, runtime);
+  const server = { announcing: trusted };
   let current: Session | undefined;
 
   async function* events(signal: AbortSignal): AsyncGenerator<MailboxEvent, void, void> {
-    let attempt = 0;
     while (!signal.aborted) {
       let error: unknown;
-      let openedAt: number | undefined;
       try {
-        const connection = await openConnection(account, times, runtime, signal);
-        openedAt = runtime.monotonicMs();
+        const connection = await openConnection(account, times, runtime, reconnecting.begin(signal));
+        reconnecting.opened();
         current = { connection, reach: createReach(connection.folder, options.progress(connection.path)) };
-        yield* run(current, options, signal);
+        yield* run(current, options, server, signal);
       } catch (cause) {
         error = cause;
       } finally {
@@ -117,12 +123,8 @@ export function createMailbox(options: MailboxOptions): Mailbox {
         await closing?.connection.close();
       }
       if (signal.aborted) return;
-      // Only a connection that has lasted shows that the server is well.
-      if (openedAt !== undefined && runtime.monotonicMs() - openedAt > times.answerMs) attempt = 0;
-      const pause = retryMs(error, attempt, options);
-      attempt += 1;
-      yield { type: 'disconnected', error, retryMs: pause };
-      await runtime.sleep(pause, signal).catch(() => {});
+      yield { type: 'disconnected', error, retryMs: reconnecting.ended(error) };
+      await reconnecting.pause(signal);
     }
   }
 
@@ -142,6 +144,12 @@ export function createMailbox(options: MailboxOptions): Mailbox {
       const { connection, reach } = open();
       const uids = reach.within(messages.filter(({ folder }) => folder === connection.path));
       return await connection.run((client) => removeMessages(client, connection.removal, uids));
+    },
+    wake: (reason) => {
+      runtime.log.debug({ event: 'imap.wake', reason }, 'The line to the mail server is put to the test.');
+      if (current === undefined) reconnecting.wake();
+      // Its failure ends the connection, which is seen where its news are waited for.
+      else current.connection.check().catch(() => {});
     },
   };
 }

@@ -1,45 +1,64 @@
 import type { Runtime } from '../runtime.js';
 import type { ImapTimes } from './account.js';
+import { type Announcing, checkAfterMs, type Observation, observe, trusted } from './announcing.js';
+import type { Bell } from './bell.js';
 import type { Connection } from './connection.js';
 import { sleepAwake } from './sleep-awake.js';
 
-/** How many times in a row the server has ended IDLE by itself, and soon. */
-export type EndedIdles = number;
+/** What was learnt of a server while waiting for its news. */
+export interface Waited {
+  /** How many times in a row it has ended IDLE by itself, and soon. */
+  readonly endedIdles: number;
+  readonly announcing: Announcing;
+}
+
+/** Before anything was waited for. */
+export const notWaited: Waited = { endedIdles: 0, announcing: trusted };
 
 /**
  * Waits for news on an open and quiet connection, by IDLE (RFC 2177) or by asking now and then. Ends when something may
  * be new, and when a command has broken IDLE: it is then begun again as soon as that command has its answer.
  *
  * A server that ends IDLE by itself, or refuses it, is asked for it again after a pause that grows up to the time of
- * polling, and for news each time.
+ * polling, and for news each time. One that idles is asked now and then what it has not announced.
  */
 export async function waitForNews(
   connection: Connection,
   times: ImapTimes,
   runtime: Runtime,
-  news: Promise<void>,
-  endedIdles: EndedIdles,
-): Promise<EndedIdles> {
+  bell: Bell,
+  { endedIdles, announcing }: Waited,
+): Promise<Waited> {
   const waiting = new AbortController();
+  const news = bell.rung().then(() => 'news' as const);
   const pass = (ms: number): Promise<'time is up' | 'stopped'> =>
     sleepAwake(ms, runtime, waiting.signal).then(
       () => 'time is up',
       () => 'stopped',
     );
-  const noop = (): Promise<void> => connection.run((client) => client.noop());
+  const hasArrived = (): boolean => (bell.waiting ?? 0) > 0;
+  const learn = (seen: Observation): Waited => ({
+    endedIdles: 0,
+    announcing: hasArrived() ? observe(announcing, seen) : announcing,
+  });
   const begun = runtime.monotonicMs();
   try {
     if (!connection.canIdle) {
-      if ((await Promise.race([news, pass(times.pollMs)])) === 'time is up') await noop();
-      return 0;
+      if ((await Promise.race([news, pass(times.pollMs)])) === 'time is up') await connection.check();
+      return { endedIdles: 0, announcing };
     }
-    const end = await Promise.race([news, connection.idle(), pass(times.idleRestartMs)]);
-    if (end === 'time is up') await noop();
-    if (end !== 'ended by server' || connection.isOver) return 0;
+    const end = await Promise.race([news, connection.idle(), pass(checkAfterMs(announcing, times))]);
+    // A command that has just been given makes the server tell what it had not announced.
+    if (end === 'news') return connection.isIdling ? learn('announced') : { endedIdles: 0, announcing };
+    if (end === 'time is up') {
+      await connection.check();
+      return learn('missed');
+    }
+    if (end !== 'ended by server' || connection.isOver) return { endedIdles: 0, announcing };
     const inARow = runtime.monotonicMs() - begun < times.pollMs ? endedIdles : 0;
     const pause = Math.min(times.pollMs, times.retryFirstMs * 2 ** Math.min(inARow, 30));
-    if ((await Promise.race([news, pass(pause)])) === 'time is up') await noop();
-    return inARow + 1;
+    if ((await Promise.race([news, pass(pause)])) === 'time is up') await connection.check();
+    return { endedIdles: inARow + 1, announcing };
   } finally {
     waiting.abort();
   }

@@ -45,7 +45,7 @@ export interface WatchOptions {
 }
 
 /** Connects again at once. */
-export const quickly: Partial<ImapTimes> = { retryFirstMs: 1, retryMaxMs: 20 };
+export const quickly: Partial<ImapTimes> = { retryFirstMs: 1, retryMaxMs: 20, refusedMaxMs: 20, loginsPerMinute: 1000 };
 
 /** Watches the INBOX; ends with the running test at the latest. */
 export function watch(
