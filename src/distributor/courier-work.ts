@@ -3,9 +3,9 @@ import { limits } from '../notify-spec/index.js';
 import type { Runtime } from '../runtime.js';
 import type { Apps } from './apps/index.js';
 import type { Channels } from './channels.js';
-import { type CourierWork, judge, type Pin } from './delivery/index.js';
+import { type CourierWork, isLater, judge, type Pin, type TopicMark } from './delivery/index.js';
 import type { Folders } from './folders.js';
-import { journal, shortChannel } from './journal.js';
+import { journal, journalEnd, shortChannel } from './journal.js';
 import { openMail } from './open-mail.js';
 import type { Removals } from './removals.js';
 import type { Registration, Store } from './store/index.js';
@@ -17,7 +17,7 @@ export interface WorkOptions {
   readonly removals: Removals;
   readonly folders: Folders;
   readonly channels: Channels;
-  readonly store: Pick<Store, 'record' | 'wasDelivered'>;
+  readonly store: Pick<Store, 'record' | 'wasDelivered' | 'lastOfTopic'>;
   readonly apps: Pick<Apps, 'message'>;
   readonly tally: Pick<Tally, 'happened' | 'ended'>;
   readonly runtime: Runtime;
@@ -39,26 +39,34 @@ export function createCourierWork(channel: string, options: WorkOptions): Courie
     return known;
   }
 
+  /** A push that its app has had all the time while a later one of its topic ended is no more the latest. */
+  function latest(mark: TopicMark | undefined): TopicMark | undefined {
+    const last = mark && store.lastOfTopic(channel, mark.topic);
+    return mark !== undefined && last !== undefined && isLater(last, mark) ? undefined : mark;
+  }
+
   return {
     open: async (message, pin) => {
       const mail = await mailbox.fetch(message, limits.mailBytes + 1);
       if (mail.kind === 'gone') return undefined;
       return await openMail(mail.bytes, { key: await channels.key(registration()), pin, now: runtime.now() });
     },
-    judge: (mail, { pin, retired }) => {
+    judge: (mail, message, { pin, retired }) => {
       const { address, sender } = registration();
       const wasDelivered = (id: string): boolean => store.wasDelivered(channel, id);
-      const now = runtime.now();
-      return judge(mail, { channel, address, pin, sender: sender ?? undefined, retired, wasDelivered, now });
+      const lastOfTopic = (topic: string): TopicMark | undefined => store.lastOfTopic(channel, topic);
+      const known = { channel, address, pin, sender: sender ?? undefined, retired, wasDelivered, lastOfTopic };
+      return judge(mail, { ...known, message, now: runtime.now() });
     },
     deliver: async (push) => await apps.message(registration(), push),
-    record: async (outcome, pin) => {
+    record: async ({ message, outcome, mark, pin }) => {
       const before = channels.get(channel);
       const changed = withPin(before, pin);
       // In memory at once, so that a registration that is written meanwhile has the pin too.
       if (changed !== undefined) channels.put(changed);
       try {
-        await store.record({ channel, outcome, registration: changed });
+        await store.record({ channel, outcome, mark: latest(mark), registration: changed });
+        journalEnd(runtime.log, channel, message, outcome);
         tally.ended(channel, outcome);
       } catch (error) {
         const known = channels.get(channel);

@@ -54,7 +54,7 @@ describe('housekeeping', () => {
       channels: { all: () => registrations },
       store: {
         deleteRegistration: (channel) => note(`delete ${channel}`),
-        deleteExpiredIds: (now) => note(`delete ids of ${(now - noon) / dayMs}`),
+        deleteExpired: (now) => note(`delete ids of ${(now - noon) / dayMs}`),
       },
       forget: (channel) => {
         done.push(`forget ${channel}`);

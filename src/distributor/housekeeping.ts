@@ -22,7 +22,7 @@ export function outdatedChannels(registrations: readonly Registration[], now: nu
 /** What housekeeping works on. */
 export interface HousekeepingOptions {
   readonly channels: Pick<Channels, 'all'>;
-  readonly store: Pick<Store, 'deleteRegistration' | 'deleteExpiredIds'>;
+  readonly store: Pick<Store, 'deleteRegistration' | 'deleteExpired'>;
   /** Forgets a channel in memory. */
   readonly forget: (channel: string) => void;
   readonly runtime: Runtime;
@@ -57,7 +57,7 @@ export function createHousekeeping({ channels, store, forget, runtime }: Houseke
     run: async (signal) => {
       while (!signal.aborted) {
         await forgetChannels();
-        await logged(() => store.deleteExpiredIds(runtime.now()));
+        await logged(() => store.deleteExpired(runtime.now()));
         await runtime.sleep(dayMs, signal).catch(() => {});
       }
     },

@@ -1,5 +1,6 @@
+import { type MessageRef, sameMessage } from '../imap/index.js';
 import type { Log } from '../runtime.js';
-import type { ChannelState, Happening, Verdict } from './delivery/index.js';
+import type { ChannelState, Happening, Outcome } from './delivery/index.js';
 
 /** Enough of a channel to follow it through the log, too little to push to it. */
 export const shortChannel = (channel: string): string => channel.slice(0, 6);
@@ -14,7 +15,7 @@ export function journal(log: Log, channel: string, event: Happening, state: Chan
         'Push mail was found.',
       );
     case 'opened':
-      return opened(log, facts, event.verdict, state);
+      return opened(log, facts, event, state);
     case 'open failed':
       return log.debug({ event: 'push.open-failed', ...facts }, 'A push mail could not be fetched, it is tried again.');
     case 'accepted':
@@ -38,13 +39,30 @@ export function journal(log: Log, channel: string, event: Happening, state: Chan
   }
 }
 
-function opened(log: Log, facts: Readonly<Record<string, unknown>>, verdict: Verdict, state: ChannelState): void {
+/** Writes down that a push has ended without its app and why, once that is on disk; the other ends are events. */
+export function journalEnd(log: Log, channel: string, { uid }: MessageRef, { kind }: Outcome): void {
+  if (kind === 'delivered' || kind === 'refused') return;
+  log.info({ event: `push.${kind}`, channel: shortChannel(channel), uid }, 'A push is not delivered.');
+}
+
+const heldText = 'A push waits, as it is less urgent than the state of the device asks for.';
+
+function isHeld(message: MessageRef, { pushes }: ChannelState): boolean {
+  return pushes.some((push) => push.stage.name === 'held' && sameMessage(push.message, message));
+}
+
+type Opened = Extract<Happening, { type: 'opened' }>;
+type Facts = Readonly<Record<string, unknown>>;
+
+function opened(log: Log, facts: Facts, { message, verdict }: Opened, state: ChannelState): void {
   switch (verdict.kind) {
     case 'deliverable':
-      return log.info(
+      log.info(
         { event: 'push.verified', ...facts, signer: state.pin?.fingerprint },
         'A push was decrypted and its signature verified.',
       );
+      if (isHeld(message, state)) log.info({ event: 'push.held', ...facts }, heldText);
+      return;
     case 'waiting for key':
       return log.info({ event: 'push.waiting-for-key', ...facts }, 'A push waits for the handshake of its sender.');
     case 'early':
@@ -61,7 +79,9 @@ function opened(log: Log, facts: Readonly<Record<string, unknown>>, verdict: Ver
       return log.warn({ event: 'push.refused', ...facts, reason: verdict.reason }, 'A push was refused.');
     case 'expired':
     case 'duplicate':
+    case 'superseded':
     case 'retired':
-      return log.info({ event: `push.${verdict.kind}`, ...facts }, 'A push is not delivered.');
+      // Told when it is on disk, as for those that end later.
+      return;
   }
 }

@@ -111,6 +111,7 @@ async function createSetting(registrations: readonly Registration[], directory?:
     tally: createTally(runtime),
     store: {
       wasDelivered: store.wasDelivered,
+      lastOfTopic: store.lastOfTopic,
       record: async (push) => {
         if (disk.isFull) throw new StoreError('ERR_STORE_WRITE', 'Full.', { disposition: 'action-required' });
         await store.record(push);

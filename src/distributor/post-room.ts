@@ -16,7 +16,7 @@ export interface PostRoomOptions {
   readonly folders: Folders;
   readonly keepRejected: boolean;
   readonly channels: Channels;
-  readonly store: Pick<Store, 'record' | 'wasDelivered'>;
+  readonly store: Pick<Store, 'record' | 'wasDelivered' | 'lastOfTopic'>;
   readonly apps: Pick<Apps, 'message'>;
   readonly tally: Pick<Tally, 'happened' | 'ended' | 'forget'>;
   readonly runtime: Runtime;

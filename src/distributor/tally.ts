@@ -42,7 +42,7 @@ const maxReasonChars = 200;
 const otherReasons = 'Other reasons.';
 
 const nothing = (): Tallied => ({
-  ended: { delivered: 0, refused: 0, expired: 0, duplicate: 0, retired: 0 },
+  ended: { delivered: 0, refused: 0, expired: 0, duplicate: 0, superseded: 0, retired: 0 },
   unreadable: 0,
   lastDeliveredAt: undefined,
   lastRefusal: undefined,

@@ -1,9 +1,9 @@
 import { MailpushError } from '../../errors.js';
 import type { MessageRef } from '../../imap/index.js';
 import type { Runtime } from '../../runtime.js';
+import { nextDue } from './due.js';
 import type { OpenedMail } from './judge.js';
-import { nextDue } from './schedule.js';
-import type { ChannelState, DeliveryEvent, Effect, Outcome, Pin, Push, Verdict } from './state.js';
+import type { ChannelState, DeliveryEvent, Effect, Ending, Pin, Push, Verdict } from './state.js';
 import { step } from './step.js';
 
 type WithoutNow<Event> = Event extends unknown ? Omit<Event, 'now'> : never;
@@ -16,9 +16,9 @@ export interface CourierWork {
   /** Fetches and decrypts a mail; undefined when it is not there any more. Rejects when it could not be fetched. */
   open(message: MessageRef, pin: Pin | undefined): Promise<OpenedMail | undefined>;
   /** Judges what was opened; in the same breath as the verdict is taken in, so that no copy can be delivered between. */
-  judge(mail: OpenedMail, state: ChannelState): Verdict;
+  judge(mail: OpenedMail, message: MessageRef, state: ChannelState): Verdict;
   deliver(push: Push): Promise<keyof typeof answers>;
-  record(outcome: Outcome, pin: Pin | undefined): Promise<void>;
+  record(ending: Ending): Promise<void>;
   remove(message: MessageRef): Promise<void>;
   /** The mail stays where it is and is of no interest any more. */
   leave(message: MessageRef, reason: string): void;
@@ -82,7 +82,7 @@ export function createCourier(initial: ChannelState, work: CourierWork, runtime:
       case 'deliver':
         return finish(deliver(effect.message, effect.push));
       case 'record':
-        return finish(record(effect.message, effect.outcome, effect.pin));
+        return finish(record(effect));
       case 'remove':
         return void remove(effect.message);
       case 'leave':
@@ -100,7 +100,9 @@ export function createCourier(initial: ChannelState, work: CourierWork, runtime:
     try {
       const mail = await work.open(message, state.pin);
       event =
-        mail === undefined ? { type: 'gone', message } : { type: 'opened', message, verdict: work.judge(mail, state) };
+        mail === undefined
+          ? { type: 'gone', message }
+          : { type: 'opened', message, verdict: work.judge(mail, message, state) };
     } catch (error) {
       work.failed(error);
       event = { type: 'open failed', message, refused: isRefusal(error) };
@@ -119,10 +121,11 @@ export function createCourier(initial: ChannelState, work: CourierWork, runtime:
     dispatch(event);
   }
 
-  async function record(message: MessageRef, outcome: Outcome, pin: Pin | undefined): Promise<void> {
+  async function record(ending: Ending): Promise<void> {
+    const { message } = ending;
     let event: Happening = { type: 'recorded', message };
     try {
-      await work.record(outcome, pin);
+      await work.record(ending);
     } catch (error) {
       work.failed(error);
       event = { type: 'record failed', message };

@@ -43,6 +43,8 @@ const expectedOf = (change: Partial<Expected> = {}): Expected => ({
   sender: undefined,
   retired: false,
   wasDelivered: () => false,
+  lastOfTopic: () => undefined,
+  message: { folder: 'INBOX', uidValidity: '7', uid: 5 },
   now: noon,
   ...change,
 });
@@ -62,7 +64,14 @@ describe('the verdict on a mail', () => {
     const push = { id: 'id-1', urgency: 'high', topic: 't' } as const;
     expect(judge(mail(entityOf({ payload, push })), expectedOf())).toEqual({
       kind: 'deliverable',
-      push: { ...push, payload, liveUntil: noon + hour + 10 * minute, rememberUntil: noon + 2 * hour },
+      push: {
+        ...push,
+        payload,
+        timestamp: noon / second,
+        holdUntil: noon + 55 * minute,
+        liveUntil: noon + hour + 10 * minute,
+        rememberUntil: noon + 2 * hour,
+      },
       pin: undefined,
     });
   });

@@ -1,6 +1,8 @@
+import type { MessageRef } from '../../imap/index.js';
 import { canonicalAddress, type PushHeader } from '../../notify-spec/index.js';
-import type { Pin, Push, Verdict } from './state.js';
-import { clockToleranceMs, maxEarlyMs, minLifeMs, rememberMs } from './timing.js';
+import type { Pin, PushLabel, TopicMark, Verdict } from './state.js';
+import { clockToleranceMs, holdMarginMs, maxEarlyMs, minLifeMs, rememberMs } from './timing.js';
+import { isLater, markOf } from './topics.js';
 
 /** What is known of the signature inside a mail that decrypted. */
 export type Signer =
@@ -37,6 +39,10 @@ export interface Expected {
   readonly retired: boolean;
   /** Whether this push id has been delivered on this channel before. */
   readonly wasDelivered: (id: string) => boolean;
+  /** What is on disk about a topic of this channel. */
+  readonly lastOfTopic: (topic: string) => TopicMark | undefined;
+  /** Where the mail is. */
+  readonly message: MessageRef;
   /** In ms since 1970. */
   readonly now: number;
 }
@@ -72,28 +78,43 @@ export function judge(mail: OpenedMail, expected: Expected): Verdict {
     return refused(`It is signed by ${wrong}, pinned is ${pin?.fingerprint ?? expected.sender}.`);
   }
 
-  const endsAt = (push.timestamp + push.ttlSeconds) * 1000;
-  const liveUntil = Math.max(endsAt, push.timestamp * 1000 + minLifeMs) + clockToleranceMs;
+  const label = labelOf(push);
+  const { liveUntil } = label;
   const notBefore = push.timestamp * 1000 - clockToleranceMs;
   if (notBefore > now + maxEarlyMs) return refused('It is dated in the future.');
   // Before the signature counts: to a clock that is behind, none from later on is valid.
   if (notBefore > now) return { kind: 'early', notBefore, until: liveUntil };
   if (signature.state === 'invalid') return refused(`Its signature is not valid: ${signature.reason}`);
   if (signature.state === 'unknown-signer') {
-    return liveUntil <= now ? { kind: 'expired' } : { kind: 'waiting for key', until: liveUntil };
+    return liveUntil <= now ? { kind: 'expired', label: undefined } : { kind: 'waiting for key', until: liveUntil };
   }
 
   const { signer } = signature;
   if (!sameAddress(inside.from, signer.address)) return refused("Its From is not the address of the sender's key.");
   if (expected.wasDelivered(push.id)) return { kind: 'duplicate' };
-  if (liveUntil <= now) return { kind: 'expired' };
-  const opened: Push = {
-    id: push.id,
-    payload: inside.payload,
-    urgency: push.urgency,
-    topic: push.topic,
+  const mark = markOf(label, expected.message);
+  const last = mark && expected.lastOfTopic(mark.topic);
+  if (mark !== undefined && last !== undefined && isLater(last, mark)) return { kind: 'superseded' };
+  if (liveUntil <= now) return { kind: 'expired', label };
+  return {
+    kind: 'deliverable',
+    push: { ...label, payload: inside.payload },
+    pin: pin === undefined ? signer : undefined,
+  };
+}
+
+function labelOf({ id, urgency, topic, timestamp, ttlSeconds }: PushHeader): PushLabel {
+  const sentAt = timestamp * 1000;
+  const endsAt = sentAt + ttlSeconds * 1000;
+  const lifeMs = Math.max(ttlSeconds * 1000, minLifeMs);
+  const liveUntil = sentAt + lifeMs + clockToleranceMs;
+  return {
+    id,
+    urgency,
+    topic,
+    timestamp,
+    holdUntil: sentAt + lifeMs - Math.min(holdMarginMs, lifeMs / 2),
     liveUntil,
     rememberUntil: Math.max(endsAt + rememberMs, liveUntil),
   };
-  return { kind: 'deliverable', push: opened, pin: pin === undefined ? signer : undefined };
 }

@@ -1,17 +1,35 @@
 import type { MessageRef } from '../../imap/index.js';
 import type { Urgency } from '../../notify-spec/index.js';
 
-/** A push that has been decrypted, verified and found to be for its channel's app. */
-export interface Push {
+/** What a push says about itself apart from its payload. */
+export interface PushLabel {
   /** Chosen by the sender, unique per channel; the app sees it as the message id. */
   readonly id: string;
-  readonly payload: Uint8Array;
   readonly urgency: Urgency;
+  /** Of pushes with the same topic only the latest matters (RFC 8030 §5.4). */
   readonly topic: string | undefined;
+  /** When it was sent, in seconds since 1970. */
+  readonly timestamp: number;
+  /** Delivered from then on whatever its urgency, because its TTL ends soon, in ms since 1970. */
+  readonly holdUntil: number;
   /** Given up when it has not been delivered by then, in ms since 1970. */
   readonly liveUntil: number;
   /** Its id is kept until then, so that a copy that turns up later is not delivered again. */
   readonly rememberUntil: number;
+}
+
+/** A push that has been decrypted, verified and found to be for its channel's app. */
+export interface Push extends PushLabel {
+  readonly payload: Uint8Array;
+}
+
+/** The latest push of a topic that was delivered, or that lived out its time: none before it is delivered any more. */
+export interface TopicMark {
+  readonly topic: string;
+  /** In seconds since 1970. */
+  readonly timestamp: number;
+  /** Decides between those of one second. */
+  readonly message: MessageRef;
 }
 
 /** The first key that signed a valid push on a channel: from then on the only one that may. */
@@ -29,6 +47,8 @@ export type Discard =
   | { readonly kind: 'refused'; readonly reason: string }
   | { readonly kind: 'expired' }
   | { readonly kind: 'duplicate' }
+  /** There is a later push of its topic. */
+  | { readonly kind: 'superseded' }
   /** Its registration has ended. */
   | { readonly kind: 'retired' };
 
@@ -44,19 +64,31 @@ export type Verdict =
   | { readonly kind: 'early'; readonly notBefore: number; readonly until: number }
   /** It did not decrypt with the channel's key: nobody's business but the user's. Left untouched for ever. */
   | { readonly kind: 'unreadable'; readonly reason: string }
-  | Discard;
+  /** With its label when its signature holds, so that those which it replaced do not come back. */
+  | { readonly kind: 'expired'; readonly label: PushLabel | undefined }
+  | Exclude<Discard, { kind: 'expired' }>;
 
-/** Where a push stands. The transitions are drawn in `step`. */
+/** Where a push stands. The transitions are drawn in `step`. Only `deliverable` and `delivering` hold a payload. */
 export type Stage =
   | { readonly name: 'found'; readonly retryAt: number }
   | { readonly name: 'opening' }
   | { readonly name: 'waiting for key'; readonly until: number }
+  /** Dated later than now: opened anew at `notBefore`. */
+  | { readonly name: 'early'; readonly notBefore: number; readonly until: number }
   | { readonly name: 'deliverable'; readonly push: Push; readonly retryAt: number }
   | { readonly name: 'delivering'; readonly push: Push }
-  /** Its app refused it again and again, or it is early: opened and tried anew at `retryAt`, and blocks nothing until then. */
-  | { readonly name: 'parked'; readonly retryAt: number; readonly until: number }
+  /** Less urgent than the device asks for: opened anew when it asks for less, or its TTL ends soon. */
+  | { readonly name: 'held'; readonly label: PushLabel }
+  /** Its app refused it again and again: opened and tried anew at `retryAt`. */
+  | { readonly name: 'parked'; readonly label: PushLabel; readonly retryAt: number }
   /** Its app has it, or it is not to have it; that is not on disk yet. */
-  | { readonly name: 'settled'; readonly outcome: Outcome; readonly retryAt: number; readonly recording: boolean }
+  | {
+      readonly name: 'settled';
+      readonly outcome: Outcome;
+      readonly mark: TopicMark | undefined;
+      readonly retryAt: number;
+      readonly recording: boolean;
+    }
   /** On disk; only the mail is left to be removed. */
   | { readonly name: 'recorded'; readonly outcome: Outcome; readonly retryAt: number; readonly removing: boolean };
 
@@ -69,6 +101,17 @@ export interface OpenPush {
   readonly failures: number;
   readonly stage: Stage;
 }
+
+/** One push too many to be kept aside with the others: back in the mailbox as if unopened, and opened anew at `retryAt`. */
+export interface Postponed {
+  readonly message: MessageRef;
+  /** The stage that it would be in. */
+  readonly stage: AsideName;
+  readonly retryAt: number;
+}
+
+/** The stages of a push that has stepped aside: it blocks nothing. */
+export type AsideName = 'waiting for key' | 'early' | 'held' | 'parked';
 
 /** Everything that decides what happens to the pushes of one channel. */
 export interface ChannelState {
@@ -85,13 +128,25 @@ export interface ChannelState {
   readonly backlog: readonly MessageRef[];
   /** Those that have had it, in mailbox order. */
   readonly pushes: readonly OpenPush[];
+  /** Those that have had it and have to wait without being kept in mind, the next one due first. */
+  readonly postponed: readonly Postponed[];
+  /** The last message of the batch that is opened as a whole before the first of it is delivered. */
+  readonly batchEnd: MessageRef | undefined;
 }
 
 /** A channel nothing has come for yet. */
 export function initialChannelState(
   known: Pick<ChannelState, 'pin' | 'retired' | 'keepRejected'> & Partial<Pick<ChannelState, 'minimum'>>,
 ): ChannelState {
-  return { minimum: 'very-low', ...known, unreachable: undefined, backlog: [], pushes: [] };
+  return {
+    minimum: 'very-low',
+    ...known,
+    unreachable: undefined,
+    backlog: [],
+    pushes: [],
+    postponed: [],
+    batchEnd: undefined,
+  };
 }
 
 /** What can happen to a channel. `now` is in ms since 1970. */
@@ -117,14 +172,23 @@ export type DeliveryEvent = { readonly now: number } & (
   | { readonly type: 'time passed' }
 );
 
+/** How a push ended, with all that has to be written down. */
+export interface Ending {
+  readonly message: MessageRef;
+  readonly outcome: Outcome;
+  /** What it means for others of its topic. */
+  readonly mark: TopicMark | undefined;
+  readonly pin: Pin | undefined;
+}
+
 /** What the outside has to do; every effect but `leave` is answered by an event. */
 export type Effect =
   /** Fetch, decrypt and judge → `opened`, `open failed` or `gone`. */
   | { readonly type: 'open'; readonly message: MessageRef }
   /** Hand it to the app → `accepted`, `refused by app` or `app unreachable`. */
   | { readonly type: 'deliver'; readonly message: MessageRef; readonly push: Push }
-  /** Write outcome and pin to disk, for sure → `recorded` or `record failed`. */
-  | { readonly type: 'record'; readonly message: MessageRef; readonly outcome: Outcome; readonly pin: Pin | undefined }
+  /** Write outcome, topic and pin to disk, all at once and for sure → `recorded` or `record failed`. */
+  | ({ readonly type: 'record' } & Ending)
   /** Take the mail out of the mailbox → `removed` or `remove failed`. */
   | { readonly type: 'remove'; readonly message: MessageRef }
   /** Forget the mail and never look at it again. */

@@ -1,70 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { nextDue } from './schedule.js';
-import {
-  type ChannelState,
-  type DeliveryEvent,
-  type Effect,
-  initialChannelState,
-  type Pin,
-  type Push,
-  type Verdict,
-} from './state.js';
-import { step } from './step.js';
-import {
-  asideFailures,
-  maxAside,
-  maxRefusals,
-  openAhead,
-  parkedRetryMs,
-  reopenMs,
-  settleRetryMs,
-  unreachableFirstMs,
-} from './timing.js';
-
-const noon = Date.UTC(2026, 10, 2, 12);
-const hour = 3_600_000;
-const at = (uid: number) => ({ folder: 'INBOX', uidValidity: '7', uid });
-const pin: Pin = { fingerprint: 'a'.repeat(40), address: 'push@app.example', keydata: new Uint8Array([1]) };
-
-function pushOf(id: string, change: Partial<Push> = {}): Push {
-  const times = { liveUntil: noon + hour, rememberUntil: noon + 2 * hour };
-  return { id, payload: new Uint8Array([1]), urgency: 'normal', topic: undefined, ...times, ...change };
-}
-
-type Happening = DeliveryEvent extends infer Event ? (Event extends unknown ? Omit<Event, 'now'> : never) : never;
-
-/** A channel that notes what it asks for. */
-function channel(known: Partial<ChannelState> = {}) {
-  let state: ChannelState = { ...initialChannelState({ pin, retired: false, keepRejected: false }), ...known };
-  const run = (event: Happening, now = noon): readonly Effect[] => {
-    const next = step(state, { ...event, now });
-    state = next.state;
-    return next.effects;
-  };
-  return {
-    run,
-    /** Finds and opens a push in one go. */
-    open: (uid: number, verdict: Verdict, now = noon) => [
-      ...run({ type: 'found', messages: [at(uid)] }, now),
-      ...run({ type: 'opened', message: at(uid), verdict }, now),
-    ],
-    get state() {
-      return state;
-    },
-    stage: (uid: number) => state.pushes.find(({ message }) => message.uid === uid)?.stage.name,
-  };
-}
-
-const deliverable = (id: string, change: Partial<Push> = {}): Verdict => ({
-  kind: 'deliverable',
-  push: pushOf(id, change),
-  pin: undefined,
-});
-const short = (effects: readonly Effect[]): string[] => effects.map(({ type, message }) => `${type} ${message.uid}`);
+import { at, deliverable, hour, noon, pin, pushOf, short, testChannel } from '../../../test/tools/delivery-channel.js';
+import { nextDue } from './due.js';
+import type { Verdict } from './state.js';
+import { asideFailures, maxRefusals, parkedRetryMs, reopenMs, settleRetryMs, unreachableFirstMs } from './timing.js';
 
 describe('the way of a push', () => {
   it('is opened, delivered, recorded and only then removed', () => {
-    const c = channel();
+    const c = testChannel();
     expect(short(c.run({ type: 'found', messages: [at(1)] }))).toEqual(['open 1']);
     expect(short(c.run({ type: 'opened', message: at(1), verdict: deliverable('x') }))).toEqual(['deliver 1']);
     const [record, ...others] = c.run({ type: 'accepted', message: at(1) });
@@ -72,6 +14,7 @@ describe('the way of a push', () => {
       type: 'record',
       message: at(1),
       outcome: { kind: 'delivered', id: 'x', rememberUntil: noon + 2 * hour },
+      mark: undefined,
       pin,
     });
     expect(others).toEqual([]);
@@ -81,7 +24,7 @@ describe('the way of a push', () => {
   });
 
   it('waits for the push before it to be on disk', () => {
-    const c = channel();
+    const c = testChannel();
     c.open(1, deliverable('x'));
     expect(short(c.open(2, deliverable('y')))).toEqual(['open 2']);
     expect(short(c.run({ type: 'accepted', message: at(1) }))).toEqual(['record 1']);
@@ -89,28 +32,17 @@ describe('the way of a push', () => {
   });
 
   it('keeps mailbox order even when a later mail is found first', () => {
-    const c = channel();
+    const c = testChannel();
     c.run({ type: 'found', messages: [at(2)] });
     c.run({ type: 'found', messages: [at(1)] });
     expect(short(c.run({ type: 'opened', message: at(2), verdict: deliverable('y') }))).toEqual(['open 1']);
     expect(short(c.run({ type: 'opened', message: at(1), verdict: deliverable('x') }))).toEqual(['deliver 1']);
   });
-
-  it('opens only so many ahead of the delivery that memory stays bounded', () => {
-    const c = channel();
-    for (let uid = 1; uid <= 50; uid += 1) c.run({ type: 'found', messages: [at(uid)] });
-    let opened = 0;
-    for (let uid = 1; c.stage(uid) === 'opening'; uid += 1) {
-      c.run({ type: 'opened', message: at(uid), verdict: deliverable(`id${uid}`) });
-      opened += 1;
-    }
-    expect(opened).toBe(openAhead);
-  });
 });
 
 describe('a mail that is no push for the app', () => {
   it('is left alone when it does not decrypt with our key', () => {
-    const c = channel();
+    const c = testChannel();
     c.run({ type: 'found', messages: [at(1)] });
     const effects = c.run({ type: 'opened', message: at(1), verdict: { kind: 'unreadable', reason: 'no' } });
     expect(effects).toEqual([{ type: 'leave', message: at(1), reason: 'no' }]);
@@ -119,25 +51,26 @@ describe('a mail that is no push for the app', () => {
 
   it.each([
     { kind: 'refused', reason: 'It is not signed.' },
-    { kind: 'expired' },
+    { kind: 'expired', label: undefined },
     { kind: 'duplicate' },
+    { kind: 'superseded' },
     { kind: 'retired' },
   ] as const)('is recorded as $kind and removed, never delivered', (verdict) => {
-    const c = channel();
+    const c = testChannel();
     expect(short(c.open(1, verdict))).toEqual(['open 1', 'record 1']);
     expect(short(c.run({ type: 'recorded', message: at(1) }))).toEqual(['remove 1']);
   });
 
   it('stays in the mailbox when the user keeps what is refused', () => {
-    const c = channel({ keepRejected: true });
+    const c = testChannel({ keepRejected: true });
     c.open(1, { kind: 'refused', reason: 'no' });
     expect(short(c.run({ type: 'recorded', message: at(1) }))).toEqual(['leave 1']);
-    c.open(2, { kind: 'expired' });
+    c.open(2, { kind: 'expired', label: undefined });
     expect(short(c.run({ type: 'recorded', message: at(2) }))).toEqual(['remove 2']);
   });
 
   it('is a duplicate when a copy was delivered that is still open', () => {
-    const c = channel();
+    const c = testChannel();
     c.open(1, deliverable('x'));
     c.open(2, deliverable('x'));
     c.run({ type: 'accepted', message: at(1) });
@@ -147,7 +80,7 @@ describe('a mail that is no push for the app', () => {
   });
 
   it('expires while it waits for its turn', () => {
-    const c = channel();
+    const c = testChannel();
     c.open(1, deliverable('x'));
     c.open(2, deliverable('y', { liveUntil: noon + 1000 }));
     const effects = c.run({ type: 'time passed' }, noon + 1000);
@@ -159,7 +92,7 @@ describe('a push whose signer is not known yet', () => {
   const waiting: Verdict = { kind: 'waiting for key', until: noon + hour };
 
   it('steps aside and is opened again when a key is pinned', () => {
-    const c = channel({ pin: undefined });
+    const c = testChannel({ pin: undefined });
     c.open(1, waiting);
     expect(c.run({ type: 'found', messages: [at(2)] })).toEqual([{ type: 'open', message: at(2) }]);
     const verdict: Verdict = { kind: 'deliverable', push: pushOf('y'), pin };
@@ -169,15 +102,8 @@ describe('a push whose signer is not known yet', () => {
     expect(short(c.run({ type: 'opened', message: at(1), verdict: deliverable('x') }))).toEqual(['deliver 1']);
   });
 
-  it('is refused where so many wait already that somebody only wants to fill memory', () => {
-    const c = channel({ pin: undefined });
-    for (let uid = 1; uid <= maxAside; uid += 1) c.open(uid, waiting);
-    expect(short(c.open(maxAside + 1, waiting))).toEqual([`open ${maxAside + 1}`, `record ${maxAside + 1}`]);
-    expect(c.state.pushes).toHaveLength(maxAside + 1);
-  });
-
   it('expires at the end of its TTL', () => {
-    const c = channel({ pin: undefined });
+    const c = testChannel({ pin: undefined });
     c.open(1, waiting);
     expect(nextDue(c.state, noon)).toBe(noon + hour);
     expect(short(c.run({ type: 'time passed' }, noon + hour))).toEqual(['record 1']);
@@ -186,7 +112,7 @@ describe('a push whose signer is not known yet', () => {
 
 describe('an app that does not take a push', () => {
   it('gets it again after 1, 2, 4 and 8 s, and from the fifth refusal on it blocks nothing', () => {
-    const c = channel();
+    const c = testChannel();
     c.open(1, deliverable('x'));
     c.open(2, deliverable('y'));
     let now = noon;
@@ -205,7 +131,7 @@ describe('an app that does not take a push', () => {
       [{ type: 'time passed' }, parkedRetryMs],
       [{ type: 'app appeared' }, 1],
     ] as const) {
-      const c = channel();
+      const c = testChannel();
       c.open(1, deliverable('x'));
       let now = noon;
       for (let refusals = 0; refusals < maxRefusals; refusals += 1) {
@@ -218,7 +144,7 @@ describe('an app that does not take a push', () => {
   });
 
   it('holds up only its own channel while it cannot be reached, and gets everything when it appears', () => {
-    const c = channel();
+    const c = testChannel();
     c.open(1, deliverable('x'));
     c.open(2, deliverable('y'));
     expect(c.run({ type: 'app unreachable', message: at(1) })).toEqual([]);
@@ -229,7 +155,7 @@ describe('an app that does not take a push', () => {
 
 describe('trouble with mailbox and disk', () => {
   it('opens again after a failed fetch, later or when the mail is found on a new connection', () => {
-    const c = channel();
+    const c = testChannel();
     c.run({ type: 'found', messages: [at(1)] });
     expect(c.run({ type: 'open failed', message: at(1), refused: false })).toEqual([]);
     expect(nextDue(c.state, noon)).toBe(noon + reopenMs);
@@ -237,7 +163,7 @@ describe('trouble with mailbox and disk', () => {
   });
 
   it('asks again for a record and a removal that failed', () => {
-    const c = channel();
+    const c = testChannel();
     c.open(1, deliverable('x'));
     c.run({ type: 'accepted', message: at(1) });
     expect(c.run({ type: 'record failed', message: at(1) })).toEqual([]);
@@ -248,7 +174,7 @@ describe('trouble with mailbox and disk', () => {
   });
 
   it('forgets a mail that is gone, but still records what the app has got', () => {
-    const c = channel();
+    const c = testChannel();
     c.open(1, deliverable('x'));
     c.run({ type: 'gone', message: at(1) });
     expect(short(c.run({ type: 'accepted', message: at(1) }))).toEqual(['record 1']);
@@ -258,7 +184,7 @@ describe('trouble with mailbox and disk', () => {
   });
 
   it('keeps messages of different UIDVALIDITY apart', () => {
-    const c = channel();
+    const c = testChannel();
     c.open(1, deliverable('x'));
     c.run({ type: 'renumbered', folder: 'INBOX' });
     const renumbered = { folder: 'INBOX', uidValidity: '8', uid: 1 };
@@ -267,7 +193,7 @@ describe('trouble with mailbox and disk', () => {
   });
 
   it('keeps messages of different folders apart, and forgets only those of a folder that is numbered anew', () => {
-    const c = channel();
+    const c = testChannel();
     const inJunk = { ...at(1), folder: 'Junk' };
     c.run({ type: 'found', messages: [at(1)] });
     c.run({ type: 'found', messages: [inJunk] });
@@ -281,7 +207,7 @@ describe('trouble with mailbox and disk', () => {
   });
 
   it('delivers nothing else while a delivery is under way, even if the mailbox order is another by now', () => {
-    const c = channel();
+    const c = testChannel();
     c.open(900, deliverable('x'));
     c.run({ type: 'renumbered', folder: 'INBOX' });
     // The same push, and it has not been accepted yet.
@@ -297,7 +223,7 @@ describe('trouble with mailbox and disk', () => {
   });
 
   it('ignores answers that come too late', () => {
-    const c = channel();
+    const c = testChannel();
     c.run({ type: 'found', messages: [at(1)] });
     const before = c.state;
     for (const type of ['accepted', 'refused by app', 'recorded', 'removed', 'record failed'] as const) {
@@ -310,7 +236,7 @@ describe('trouble with mailbox and disk', () => {
 
 describe('a mail server that says no', () => {
   it('holds up those behind a mail that it does not give only for the first tries', () => {
-    const c = channel();
+    const c = testChannel();
     c.run({ type: 'found', messages: [at(1), at(2)] });
     let now = noon;
     const refusals: string[][] = [];
@@ -328,10 +254,10 @@ describe('a mail server that says no', () => {
   });
 
   it.each(['open', 'remove'] as const)('for a day to %s a mail leaves it where it is', (what) => {
-    const c = channel();
+    const c = testChannel();
     if (what === 'open') c.run({ type: 'found', messages: [at(1)] });
     else {
-      c.open(1, { kind: 'expired' });
+      c.open(1, { kind: 'expired', label: undefined });
       c.run({ type: 'recorded', message: at(1) });
     }
     let now = noon;
@@ -348,7 +274,7 @@ describe('a mail server that says no', () => {
   });
 
   it('is not what it is when there is no connection: then a mail is never given up', () => {
-    const c = channel();
+    const c = testChannel();
     c.run({ type: 'found', messages: [at(1), at(2)] });
     let now = noon;
     for (let tries = 1; tries <= 100; tries += 1) {
@@ -361,7 +287,7 @@ describe('a mail server that says no', () => {
 
 describe('a push that is early', () => {
   it('blocks nothing, and is opened again when its time has come', () => {
-    const c = channel();
+    const c = testChannel();
     c.open(1, { kind: 'early', notBefore: noon + hour, until: noon + 2 * hour });
     expect(short(c.open(2, deliverable('y')))).toEqual(['open 2', 'deliver 2']);
     expect(nextDue(c.state, noon)).toBe(noon + hour);
@@ -371,7 +297,7 @@ describe('a push that is early', () => {
 
 describe('a registration that ends', () => {
   it('delivers nothing more, but still removes what is its own', () => {
-    const c = channel();
+    const c = testChannel();
     c.open(1, deliverable('x'));
     c.open(2, deliverable('y'));
     expect(c.run({ type: 'retired' })).toEqual([{ type: 'record', message: at(2), outcome: { kind: 'retired' }, pin }]);

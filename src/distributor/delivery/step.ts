@@ -1,9 +1,10 @@
 import { compareMessages, type MessageRef, sameMessage } from '../../imap/index.js';
+import { release } from './aside.js';
+import { settled } from './draft.js';
 import { schedule } from './schedule.js';
 import type { ChannelState, DeliveryEvent, Effect, OpenPush, Outcome, Stage, Verdict } from './state.js';
 import {
   firstRefusalMs,
-  maxAside,
   maxFailures,
   maxRefusals,
   parkedRetryMs,
@@ -13,6 +14,7 @@ import {
   unreachableFirstMs,
   unreachableMaxMs,
 } from './timing.js';
+import { markOf } from './topics.js';
 
 /** The new state, and what has to be done because of it, in this order. */
 export interface Step {
@@ -23,30 +25,39 @@ export interface Step {
 /**
  * Decides what happens to the pushes of one channel. Pure: no clock, no I/O, the same answer for the same question.
  *
- * | stage           | event            | next stage                                                     |
- * |-----------------|------------------|----------------------------------------------------------------|
- * | —               | found            | in the backlog                                                 |
- * | backlog, found  | its turn         | opening → effect `open`                                        |
- * | opening         | opened           | deliverable, waiting for key, settled; early → parked;         |
- * |                 |                  | unreadable → — (effect `leave`)                                |
- * | opening         | open failed      | found, again later; refused for a day → — (effect `leave`)     |
- * | waiting for key | a key is pinned  | found                                                          |
- * | waiting for key | its TTL ends     | settled (expired)                                              |
- * | deliverable     | its turn         | delivering → effect `deliver`                                  |
- * | deliverable     | a copy recorded  | settled (duplicate)                                            |
- * | deliverable     | its TTL ends     | settled (expired)                                              |
- * | delivering      | accepted         | settled (delivered) → effect `record`                          |
- * | delivering      | refused by app   | deliverable, again later; the fifth time parked                |
- * | delivering      | app unreachable  | deliverable; the whole channel waits                           |
- * | parked          | time, app back   | found                                                          |
- * | settled         | recorded         | recorded → effect `remove`                                     |
- * | settled         | record failed    | settled, again later                                           |
- * | recorded        | removed          | — (out of the mailbox)                                         |
- * | recorded        | remove failed    | recorded, again later or when it is found again;               |
- * |                 |                  | refused for a day → — (effect `leave`)                         |
- * | any             | gone, renumbered | — (unless its answer is still on the way to disk)              |
- * | any             | retired          | settled as soon as it has decrypted, never delivered           |
+ * | stage           | event                    | next stage                                                 |
+ * |-----------------|--------------------------|------------------------------------------------------------|
+ * | —               | found                    | in the backlog                                             |
+ * | backlog, found  | its turn                 | opening → effect `open`                                    |
+ * | opening         | opened                   | deliverable, waiting for key, early, settled;              |
+ * |                 |                          | unreadable → — (effect `leave`)                            |
+ * | opening         | open failed              | found, again later; refused for a day → — (effect `leave`) |
+ * | waiting for key | a key is pinned          | found                                                      |
+ * | early           | its time has come        | found                                                      |
+ * | deliverable     | less urgent than asked   | held                                                       |
+ * | held            | less is asked for;       | found                                                      |
+ * |                 | its TTL ends soon        |                                                            |
+ * | deliverable     | its turn                 | delivering → effect `deliver`                              |
+ * | deliverable     | a copy recorded          | settled (duplicate)                                        |
+ * | deliverable     | room for an earlier one  | found                                                      |
+ * | delivering      | accepted                 | settled (delivered) → effect `record`                      |
+ * | delivering      | refused by app           | deliverable, again later; the fifth time parked            |
+ * | delivering      | app unreachable          | deliverable; the whole channel waits                       |
+ * | parked          | its time, app appeared   | found                                                      |
+ * | waiting for key, early, held, parked | there are too many | postponed                                   |
+ * | postponed       | room; its time; whatever its stage waits for | in the backlog                         |
+ * | deliverable, held, parked | a later one of its topic is open | settled (superseded)                     |
+ * | deliverable, held, parked, waiting for key, early | its TTL ends | settled (expired)                    |
+ * | the same        | retired                  | settled (retired)                                          |
+ * | settled         | recorded                 | recorded → effect `remove`                                 |
+ * | settled         | record failed            | settled, again later                                       |
+ * | recorded        | removed                  | — (out of the mailbox)                                     |
+ * | recorded        | remove failed            | recorded, again later or when it is found again;           |
+ * |                 |                          | refused for a day → — (effect `leave`)                     |
+ * | any             | gone, renumbered         | — (unless its answer is still on the way to disk)          |
  *
+ * In mailbox order, one at a time. A push that waits, is early, held, parked or postponed stands aside and blocks nothing.
+ * A batch of pushes is opened before the first of it is delivered, so that of one topic only the latest is.
  * `found` for a push that is known already means that the connection is new: whatever waited for one is tried at once.
  * An event that does not fit the stage (an answer that comes late) changes nothing.
  */
@@ -86,13 +97,6 @@ const left = (state: ChannelState, message: MessageRef, reason: string): Step =>
   effects: [{ type: 'leave', message, reason }],
 });
 
-const settled = (outcome: Outcome, now: number): Stage => ({
-  name: 'settled',
-  outcome,
-  retryAt: now,
-  recording: false,
-});
-
 /** What the event itself changes; `schedule` then finds what may happen next. */
 function move(state: ChannelState, event: DeliveryEvent): Step {
   switch (event.type) {
@@ -128,9 +132,9 @@ function move(state: ChannelState, event: DeliveryEvent): Step {
         ? unchanged(without(state, event.message))
         : unchanged(state);
     case 'retired':
-      return unchanged({ ...state, retired: true });
+      return unchanged({ ...release(state, ['waiting for key', 'early', 'held', 'parked']), retired: true });
     case 'minimum urgency':
-      return unchanged({ ...state, minimum: event.minimum });
+      return unchanged({ ...release(state, ['held']), minimum: event.minimum });
     case 'time passed':
       return unchanged(state);
   }
@@ -164,18 +168,17 @@ function mailFailed(state: ChannelState, { type, message, refused, now }: Failed
   return unchanged(withStage(state, message, () => ({ failures, stage: next })));
 }
 
+const keyOf = ({ folder, uidValidity, uid }: MessageRef): string => `${uid} ${uidValidity} ${folder}`;
+
 function found(state: ChannelState, messages: readonly MessageRef[], now: number): ChannelState {
-  const isAmong = (push: OpenPush): boolean => messages.some((message) => sameMessage(push.message, message));
-  const uids = new Set(messages.map(({ uid }) => uid));
-  const waiting = state.backlog.filter(({ uid }) => uids.has(uid));
-  const isWaiting = (message: MessageRef): boolean => waiting.some((other) => sameMessage(other, message));
-  const known = state.pushes.filter(isAmong);
-  const isKnown = (message: MessageRef): boolean => known.some((push) => sameMessage(push.message, message));
-  const fresh = messages.filter((message) => !isWaiting(message) && !isKnown(message));
+  const asked = new Set(messages.map(keyOf));
+  const open = [...state.backlog, ...[...state.postponed, ...state.pushes].map(({ message }) => message)];
+  const known = new Set(open.map(keyOf).filter((key) => asked.has(key)));
+  const fresh = messages.filter((message) => !known.has(keyOf(message)));
   return {
     ...state,
     backlog: fresh.length === 0 ? state.backlog : [...state.backlog, ...fresh].sort(compareMessages),
-    pushes: state.pushes.map((push) => (known.includes(push) ? again(push, now) : push)),
+    pushes: state.pushes.map((push) => (asked.has(keyOf(push.message)) ? again(push, now) : push)),
   };
 }
 
@@ -193,6 +196,7 @@ function gone(state: ChannelState, message: MessageRef): ChannelState {
   return {
     ...state,
     backlog: state.backlog.filter((other) => !sameMessage(other, message)),
+    postponed: state.postponed.filter((other) => !sameMessage(other.message, message)),
     pushes: state.pushes.filter((push) => isOwed(push) || !sameMessage(push.message, message)),
   };
 }
@@ -201,32 +205,31 @@ function renumbered(state: ChannelState, folder: string): ChannelState {
   return {
     ...state,
     backlog: state.backlog.filter((message) => message.folder !== folder),
+    postponed: state.postponed.filter(({ message }) => message.folder !== folder),
     pushes: state.pushes.filter((push) => isOwed(push) || push.message.folder !== folder),
   };
 }
 
-const isAside = ({ stage }: OpenPush): boolean => stage.name === 'waiting for key' || stage.name === 'parked';
-
-const tooMany: Outcome = { kind: 'refused', reason: 'Too many pushes of its channel wait already.' };
-
 function opened(state: ChannelState, message: MessageRef, verdict: Verdict, now: number): Step {
   const to = (stage: Stage): ChannelState => withStage(state, message, () => ({ failures: 0, stage }));
-  const aside = (stage: Stage): ChannelState =>
-    to(state.pushes.filter(isAside).length < maxAside ? stage : settled(tooMany, now));
   switch (verdict.kind) {
     case 'deliverable': {
       const next = to({ name: 'deliverable', push: verdict.push, retryAt: now });
       return unchanged(verdict.pin === undefined ? next : pinned({ ...next, pin: verdict.pin }, now));
     }
     case 'waiting for key':
-      return unchanged(aside({ name: 'waiting for key', until: verdict.until }));
+      return unchanged(to({ name: 'waiting for key', until: verdict.until }));
     case 'early':
-      return unchanged(aside({ name: 'parked', retryAt: verdict.notBefore, until: verdict.until }));
+      return unchanged(to({ name: 'early', notBefore: verdict.notBefore, until: verdict.until }));
     case 'unreadable':
       return left(state, message, verdict.reason);
+    case 'expired': {
+      const mark = verdict.label && markOf(verdict.label, message);
+      return unchanged(to(settled({ kind: 'expired' }, now, mark)));
+    }
     case 'refused':
-    case 'expired':
     case 'duplicate':
+    case 'superseded':
     case 'retired':
       return unchanged(to(settled(verdict, now)));
   }
@@ -235,7 +238,7 @@ function opened(state: ChannelState, message: MessageRef, verdict: Verdict, now:
 /** Everything that waited for a key can be judged now. */
 function pinned(state: ChannelState, now: number): ChannelState {
   return {
-    ...state,
+    ...release(state, ['waiting for key']),
     pushes: state.pushes.map((push) =>
       push.stage.name === 'waiting for key' ? { ...push, stage: { name: 'found', retryAt: now } } : push,
     ),
@@ -244,9 +247,10 @@ function pinned(state: ChannelState, now: number): ChannelState {
 
 function accepted(state: ChannelState, message: MessageRef, now: number): Step {
   const reached = { ...state, unreachable: undefined };
-  return ifStage(reached, message, 'delivering', ({ stage: { push } }) => ({
-    stage: settled({ kind: 'delivered', id: push.id, rememberUntil: push.rememberUntil }, now),
-  }));
+  return ifStage(reached, message, 'delivering', ({ stage: { push } }) => {
+    const outcome: Outcome = { kind: 'delivered', id: push.id, rememberUntil: push.rememberUntil };
+    return { stage: settled(outcome, now, markOf(push, message)) };
+  });
 }
 
 function refusedByApp(state: ChannelState, message: MessageRef, now: number): Step {
@@ -254,7 +258,8 @@ function refusedByApp(state: ChannelState, message: MessageRef, now: number): St
   return ifStage(reached, message, 'delivering', ({ stage: { push }, refusals }) => {
     const count = refusals + 1;
     if (count >= maxRefusals) {
-      return { refusals: count, stage: { name: 'parked', retryAt: now + parkedRetryMs, until: push.liveUntil } };
+      const { payload: _, ...label } = push;
+      return { refusals: count, stage: { name: 'parked', label, retryAt: now + parkedRetryMs } };
     }
     return { refusals: count, stage: { name: 'deliverable', push, retryAt: now + firstRefusalMs * 2 ** refusals } };
   });
@@ -272,7 +277,7 @@ function appUnreachable(state: ChannelState, message: MessageRef, now: number): 
 
 function appAppeared(state: ChannelState, now: number): ChannelState {
   return {
-    ...state,
+    ...release(state, ['parked']),
     unreachable: undefined,
     pushes: state.pushes.map((push) => {
       if (push.stage.name === 'parked') return { ...push, stage: { name: 'found', retryAt: now } };

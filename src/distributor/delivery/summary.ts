@@ -1,5 +1,4 @@
 import type { ChannelState, Stage } from './state.js';
-import { maxRefusals } from './timing.js';
 
 /** How the pushes of one channel stand, in numbers. Times are in ms since 1970. */
 export interface ChannelSummary {
@@ -34,6 +33,8 @@ const countOf = {
   'waiting for key': 'waitingForKey',
   deliverable: 'deliverable',
   delivering: 'deliverable',
+  early: 'early',
+  held: 'held',
   parked: 'parked',
   settled: 'ending',
   recorded: 'ending',
@@ -41,25 +42,26 @@ const countOf = {
 
 function endOf(stage: Stage): number | undefined {
   if (stage.name === 'deliverable' || stage.name === 'delivering') return stage.push.liveUntil;
+  if ('label' in stage) return stage.label.liveUntil;
   return 'until' in stage ? stage.until : undefined;
 }
 
 /** Sums up a channel for somebody who looks at it from outside. */
-export function summarize({ backlog, pushes, unreachable }: ChannelState): ChannelSummary {
+export function summarize({ backlog, postponed, pushes, unreachable }: ChannelState): ChannelSummary {
   const counts = { unopened: 0, waitingForKey: 0, early: 0, held: 0, parked: 0, deliverable: 0, ending: 0 };
   let refusedByApp = 0;
   let keptUntil: number | undefined;
   counts.unopened += backlog.length;
+  for (const { stage } of postponed) counts[countOf[stage]] += 1;
   for (const { stage, refusals } of pushes) {
     const end = endOf(stage);
     if (end !== undefined) keptUntil = Math.max(keptUntil ?? end, end);
-    const isEarly = stage.name === 'parked' && refusals < maxRefusals;
-    counts[isEarly ? 'early' : countOf[stage.name]] += 1;
+    counts[countOf[stage.name]] += 1;
     if (refusals > 0 && countOf[stage.name] !== 'ending') refusedByApp += 1;
   }
   return {
     ...counts,
-    open: backlog.length + pushes.length,
+    open: backlog.length + postponed.length + pushes.length,
     unreachable: unreachable && { since: unreachable.since, retryAt: unreachable.retryAt },
     refusedByApp,
     keptUntil,

@@ -17,10 +17,19 @@ export const unreachableFirstMs: number = 5_000;
 export const unreachableMaxMs: number = 10 * 60_000;
 /** Recording and removing are tried again after this time. */
 export const settleRetryMs: number = 60_000;
-/** So many pushes of a channel are kept opened in memory ahead of their delivery. */
-export const openAhead: number = 8;
+/**
+ * So many pushes of a channel are opened before the first of them is delivered, so that one which a later one of its topic
+ * replaces is not delivered first. More would be superseded more often, but keep the first one waiting for longer: to fetch
+ * and decrypt 32 takes well under a second.
+ */
+export const batchPushes: number = 32;
+/** No more are opened ahead when their payloads take so much memory: a thousand apps may be catching up at once. */
+export const batchBytes: number = 32 * 1024;
 
-/** So many pushes of a channel may wait for a key or a time; more come from somebody who only wants to fill memory. */
+/** A push that is held is delivered this long before its TTL ends, or after half of a shorter one: late, but not lost. */
+export const holdMarginMs: number = 5 * 60_000;
+
+/** So many pushes of a channel may stand aside; those beyond are opened anew when there is room again or they are due. */
 export const maxAside: number = 250;
 
 /** Clocks of sender and device may differ by this much. */

@@ -13,8 +13,8 @@ export type Operation =
 /** JSON values by key on disk, sorted by key. Reads reject with `ERR_STORE_DAMAGED`. */
 export interface Database {
   get(key: string): Promise<unknown>;
-  /** Whether there is such a key, answered at once. Throws `ERR_STORE_WRITE` while the disk is full or broken. */
-  has(key: string): boolean;
+  /** The value of a key if there is one, answered at once. Throws `ERR_STORE_WRITE` while the disk is full or broken. */
+  peek(key: string): unknown;
   /** Everything whose key begins with `prefix`, which ends in a slash; a thousand entries at a time. */
   pages(prefix: string): AsyncIterable<readonly [key: string, value: unknown][]>;
   /** The same in one list. */
@@ -130,8 +130,8 @@ export async function openDatabase(directory: string): Promise<Database> {
         throw damagedError(directory, cause);
       }
     },
-    has: (key) => {
-      if (db.status === 'open') return db.getSync(key) !== undefined;
+    peek: (key) => {
+      if (db.status === 'open') return db.getSync(key);
       // Not even opening has worked since something could not be written: maybe it does by the time of the next question.
       void writes.add(mend).catch(() => {});
       throw writeError();

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { isChannel, isFingerprint } from '../../notify-spec/index.js';
-import type { Pin } from '../delivery/index.js';
+import type { Pin, TopicMark } from '../delivery/index.js';
 
 const bytes = v.pipe(
   v.string(),
@@ -29,6 +29,8 @@ const registrationRecord = v.object({
 });
 
 const progressRecord = v.object({ uidValidity: v.pipe(v.string(), v.digits()), lastUid: uid });
+
+const topicRecord = v.object({ timestamp: v.number(), folder: v.string(), uidValidity: v.string(), uid });
 
 const openRecord = v.object({ uid, channel });
 
@@ -96,4 +98,17 @@ export function decodeProgress(value: unknown): ProgressRecord {
 /** Reads an open message from its key's last part and its value. Throws for anything else. */
 export function decodeOpenMessage(uid: string, channel: unknown): OpenMessage {
   return v.parse(openRecord, { uid: Number(uid), channel });
+}
+
+/** Writes a topic's mark as it stands in the store, under a key that ends with the topic. */
+export function encodeTopic({ timestamp, message: { folder, uidValidity, uid } }: TopicMark): unknown {
+  return { timestamp, folder, uidValidity, uid };
+}
+
+/** Reads a topic's mark; undefined for anything else, as rather an old push is delivered than a new one lost. */
+export function decodeTopic(topic: string, value: unknown): TopicMark | undefined {
+  const { success, output } = v.safeParse(topicRecord, value);
+  if (!success) return undefined;
+  const { timestamp, ...message } = output;
+  return { topic, timestamp, message };
 }

@@ -139,7 +139,7 @@ describe('the store', () => {
         registration: undefined,
       });
     }
-    await store.deleteExpiredIds(2);
+    await store.deleteExpired(2);
     expect(['1', '2', '3'].filter((id) => store.wasDelivered(channelOf(1), id))).toEqual(['3']);
   });
 

@@ -1,11 +1,15 @@
-import type { Outcome } from '../delivery/index.js';
+import { limits } from '../../notify-spec/index.js';
+import type { Outcome, TopicMark } from '../delivery/index.js';
 import { damagedError, type Operation, openDatabase } from './database.js';
 import { StoreError } from './errors.js';
+import { deleteOldTopics } from './old-topics.js';
 import {
   decodeOpenMessage,
   decodeProgress,
   decodeRegistration,
+  decodeTopic,
   encodeRegistration,
+  encodeTopic,
   type OpenMessage,
   type ProgressRecord,
   type Registration,
@@ -28,6 +32,8 @@ export interface LookRecord {
 export interface PushRecord {
   readonly channel: string;
   readonly outcome: Outcome;
+  /** From now on the latest of its topic, if it has one. */
+  readonly mark?: TopicMark | undefined;
   /** The channel's registration, if this push has changed it (by its pin). */
   readonly registration: Registration | undefined;
 }
@@ -40,7 +46,7 @@ export interface Store {
   registrations(): Promise<Registration[]>;
   /** Writes all of them or none. */
   saveRegistrations(registrations: readonly Registration[]): Promise<void>;
-  /** Forgets a registration, its key and its delivered ids for good. */
+  /** Forgets a registration, its key, its delivered ids and its topics for good. */
   deleteRegistration(channel: string): Promise<void>;
   folder(name: string): Promise<FolderRecord | undefined>;
   /** Every folder that was ever looked at, by its name. */
@@ -54,13 +60,18 @@ export interface Store {
    * when it did not get there. Throws `ERR_STORE_WRITE` while the disk is full or broken.
    */
   wasDelivered(channel: string, id: string): boolean;
-  /** Writes down how a push ended: its id if it was delivered, and with it the pin that it may have set. */
+  /** The latest push of a topic that was recorded, answered at once; otherwise as `wasDelivered`. */
+  lastOfTopic(channel: string, topic: string): TopicMark | undefined;
+  /** Writes down how a push ended: its id if it was delivered, and with it its topic and the pin that it may have set. */
   record(push: PushRecord): Promise<void>;
-  /** Forgets the ids that need not be remembered any more at `now`, in ms since 1970. */
-  deleteExpiredIds(now: number): Promise<void>;
+  /** Forgets the ids and topics that need not be remembered any more at `now`, in ms since 1970. */
+  deleteExpired(now: number): Promise<void>;
   /** Writes what it was given and closes. */
   close(): Promise<void>;
 }
+
+/** No push older than that can still be live, by clocks that differ by ten minutes. */
+const topicMs = limits.maxTtlSeconds * 1000 + 10 * 60_000;
 
 const format = 1;
 const formatKey = 'format';
@@ -71,6 +82,8 @@ const openPrefix = (name: string): string => `open/${encodeURIComponent(name)}/`
 const openKey = (name: string, uid: number): string => `${openPrefix(name)}${uid}`;
 const deliveredPrefix = (channel: string): string => `delivered/${channel}/`;
 const deliveredKey = (channel: string, id: string): string => `${deliveredPrefix(channel)}${id}`;
+const topicPrefix = (channel: string): string => `topic/${channel}/`;
+const topicKey = (channel: string, topic: string): string => `${topicPrefix(channel)}${topic}`;
 
 const putRegistration = (registration: Registration): Operation => ({
   type: 'put',
@@ -88,6 +101,8 @@ export async function openStore(directory: string): Promise<Store> {
   const database = await openDatabase(directory);
   /** Keys of ids that are delivered and not on disk. */
   const onTheWay = new Set<string>();
+  /** The same for topics. */
+  const topicsOnTheWay = new Map<string, TopicMark>();
 
   function decoded<T>(decode: () => T): T {
     try {
@@ -131,8 +146,8 @@ export async function openStore(directory: string): Promise<Store> {
     saveRegistrations: async (registrations) => await database.write(registrations.map(putRegistration)),
     deleteRegistration: async (channel) => {
       await database.write([del(registrationKey(channel))]);
-      for await (const page of database.pages(deliveredPrefix(channel))) {
-        await database.write(page.map(([key]) => del(key)));
+      for (const prefix of [deliveredPrefix(channel), topicPrefix(channel)]) {
+        for await (const page of database.pages(prefix)) await database.write(page.map(([key]) => del(key)));
       }
     },
     folder,
@@ -155,24 +170,34 @@ export async function openStore(directory: string): Promise<Store> {
     closeMessage: async (name, uid) => await database.write([del(openKey(name, uid))], 'note'),
     wasDelivered: (channel, id) => {
       const key = deliveredKey(channel, id);
-      return onTheWay.has(key) || database.has(key);
+      return onTheWay.has(key) || database.peek(key) !== undefined;
     },
-    record: async ({ channel, outcome, registration }) => {
+    lastOfTopic: (channel, topic) => {
+      const key = topicKey(channel, topic);
+      return topicsOnTheWay.get(key) ?? decodeTopic(topic, database.peek(key));
+    },
+    record: async ({ channel, outcome, mark, registration }) => {
       const operations = registration === undefined ? [] : [putRegistration(registration)];
-      if (outcome.kind !== 'delivered') {
-        if (operations.length > 0) await database.write(operations);
-        return;
+      const topic = mark && { key: topicKey(channel, mark.topic), mark };
+      if (topic !== undefined) {
+        topicsOnTheWay.set(topic.key, topic.mark);
+        operations.push({ type: 'put', key: topic.key, value: encodeTopic(topic.mark) });
       }
-      const key = deliveredKey(channel, outcome.id);
-      onTheWay.add(key);
-      await database.write([...operations, { type: 'put', key, value: outcome.rememberUntil }]);
-      onTheWay.delete(key);
+      const id = outcome.kind === 'delivered' ? deliveredKey(channel, outcome.id) : undefined;
+      if (id !== undefined && outcome.kind === 'delivered') {
+        onTheWay.add(id);
+        operations.push({ type: 'put', key: id, value: outcome.rememberUntil });
+      }
+      if (operations.length > 0) await database.write(operations);
+      if (id !== undefined) onTheWay.delete(id);
+      if (topic !== undefined && topicsOnTheWay.get(topic.key) === topic.mark) topicsOnTheWay.delete(topic.key);
     },
-    deleteExpiredIds: async (now) => {
+    deleteExpired: async (now) => {
       for await (const page of database.pages('delivered/')) {
         const expired = page.filter(([, until]) => !(Number(until) > now));
         if (expired.length > 0) await database.write(expired.map(([key]) => del(key)));
       }
+      await deleteOldTopics(database, (now - topicMs) / 1000);
     },
     close: async () => await database.close(),
   };

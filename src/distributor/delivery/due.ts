@@ -1,0 +1,36 @@
+import type { ChannelState, OpenPush } from './state.js';
+
+/**
+ * When something is due next without any event from outside, in ms since 1970; undefined when nothing is. What was due by
+ * `now` and is not under way waits for something else than time.
+ */
+export function nextDue(state: ChannelState, now: number): number | undefined {
+  const reachableAt = state.unreachable?.retryAt ?? 0;
+  const dues = state.pushes.flatMap((push) => duesOf(push, reachableAt));
+  const postponed = state.postponed[0]?.retryAt;
+  if (postponed !== undefined) dues.push(postponed);
+  return dues.filter((due) => due > now).reduce<number | undefined>((a, b) => Math.min(a ?? b, b), undefined);
+}
+
+function duesOf({ stage }: OpenPush, reachableAt: number): readonly number[] {
+  switch (stage.name) {
+    case 'found':
+      return [stage.retryAt];
+    case 'waiting for key':
+      return [stage.until];
+    case 'early':
+      return [stage.notBefore, stage.until];
+    case 'held':
+      return [stage.label.holdUntil, stage.label.liveUntil];
+    case 'parked':
+      return [stage.retryAt, stage.label.liveUntil];
+    case 'deliverable':
+      return [stage.push.liveUntil, Math.max(stage.retryAt, reachableAt)];
+    case 'settled':
+    case 'recorded':
+      return [stage.retryAt];
+    case 'opening':
+    case 'delivering':
+      return [];
+  }
+}
