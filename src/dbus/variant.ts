@@ -13,6 +13,8 @@ interface ValueOf {
   readonly s: string;
   readonly ay: Uint8Array;
   readonly b: boolean;
+  readonly d: number;
+  readonly o: string;
   readonly u: number;
   readonly t: bigint;
   readonly as: readonly string[];

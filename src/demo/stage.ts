@@ -48,7 +48,8 @@ export async function setStage(): Promise<Stage> {
     bus = await startPrivateBus({ directory: join(directory, 'bus') });
     mail = await startMailServer({ users: [user] });
     for (const { raw, flags, date } of ordinaryMail) mail.append(user.address, 'INBOX', raw, { flags, date });
-    const environment = { DBUS_SESSION_BUS_ADDRESS: bus.address };
+    // The state of this device must not hold what is shown, so that the system bus has nobody on it who knows.
+    const environment = { DBUS_SESSION_BUS_ADDRESS: bus.address, DBUS_SYSTEM_BUS_ADDRESS: bus.address };
     const config = await writeConfig(directory, mail);
     return {
       directory,

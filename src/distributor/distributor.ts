@@ -3,6 +3,7 @@ import { createMailbox, defaultTimes, type ImapAccount, type ImapTimes, type Pro
 import type { Runtime } from '../runtime.js';
 import { createApps } from './apps/index.js';
 import { createChannels } from './channels.js';
+import { createDevice, minimumUrgency } from './device/index.js';
 import { createFolders } from './folders.js';
 import { createHealth } from './health.js';
 import { createHousekeeping } from './housekeeping.js';
@@ -29,6 +30,8 @@ export interface DistributorOptions {
   readonly keepRejected: boolean;
   /** Default: the session bus. */
   readonly busAddress?: string;
+  /** Where the state of the device is asked for. Default: the system bus. */
+  readonly systemBusAddress?: string;
   /** Default: see {@link defaultTimes}. */
   readonly times?: Partial<ImapTimes>;
   /** Of mailpush, for those who ask how the daemon is. */
@@ -96,6 +99,12 @@ async function serve(
     openUids: (folder) => folders.of(folder).openUids(),
   });
   const room = createPostRoom({ mailbox, folders, keepRejected, channels, store, apps, tally, runtime });
+  const device = createDevice({
+    ...(options.systemBusAddress === undefined ? {} : { busAddress: options.systemBusAddress }),
+    runtime,
+    changed: (state) => room.minimumUrgency(minimumUrgency(state)),
+    wake: (reason) => mailbox.wake(reason),
+  });
   const housekeeping = createHousekeeping({ channels, store, forget: room.forget, runtime });
 
   function changed(registration: Registration): void {
@@ -139,7 +148,7 @@ async function serve(
     underWay.push((await openManagement(management, ended)).ended);
     log.info({ event: 'daemon.ready' }, 'The distributor is there for the apps.');
     await registrar.refresh();
-    const work = Promise.all([takeMail(mailbox, room, health, log, ended), housekeeping.run(ended)]);
+    const work = Promise.all([takeMail(mailbox, room, health, log, ended), housekeeping.run(ended), device.run(ended)]);
     // As soon as the end is called for, so that answers of apps and of the mail server are waited for at the same time.
     underWay.push(
       work,

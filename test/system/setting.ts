@@ -23,6 +23,13 @@ export interface Daemon {
   kill(): Promise<void>;
 }
 
+/** How a daemon is started, where it is not as always. */
+export interface DaemonStart {
+  readonly offline?: boolean;
+  /** In addition to the session bus; there is no system bus unless it is given here. */
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
 /** Everything but the app: a mail server, a bus of its own, the packed daemon, and an app server. */
 export interface Setting {
   readonly server: TestMailServer;
@@ -32,7 +39,7 @@ export interface Setting {
   /** The app server `push@app.example`. */
   readonly sender: Sender;
   /** Starts the daemon on the same state as before; resolves when it has its name and, unless it is `offline`, its mailbox. */
-  startDaemon(options?: { readonly offline?: boolean }): Promise<Daemon>;
+  startDaemon(options?: DaemonStart): Promise<Daemon>;
   /** Another app server, with a key of its own. */
   anotherSender(from: string): Promise<Sender>;
   /** How many pushes these app servers have sent one by one. */
@@ -81,6 +88,7 @@ export async function createSetting(server: TestMailServer, more = ''): Promise<
   const config = await writeConfig(directory.path, server, more);
   const serviceDirectory = join(directory.path, 'services');
   const bus = await startPrivateBus({ directory: join(directory.path, 'bus'), serviceDirectory });
+  const noBus = `unix:path=${join(directory.path, 'no-system-bus')}`;
   const senders: Sender[] = [];
   const daemons = new Set<LineProcess>();
   let pushesSent = 0;
@@ -100,11 +108,11 @@ export async function createSetting(server: TestMailServer, more = ''): Promise<
     };
   }
 
-  async function startDaemon({ offline = false } = {}): Promise<Daemon> {
+  async function startDaemon({ offline = false, environment = {} }: DaemonStart = {}): Promise<Daemon> {
     const daemon = startLineProcess({
       name: 'daemon',
       args: [daemonCommand, 'daemon', '--config', config, '--state-dir', join(directory.path, 'state')],
-      environment: { DBUS_SESSION_BUS_ADDRESS: bus.address },
+      environment: { DBUS_SESSION_BUS_ADDRESS: bus.address, DBUS_SYSTEM_BUS_ADDRESS: noBus, ...environment },
       from: 'stderr',
     });
     daemons.add(daemon);

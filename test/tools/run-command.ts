@@ -8,8 +8,8 @@ export const program: string = fileURLToPath(new URL('../../dist/cli/main.js', i
 /** How to start a command. */
 export interface CommandOptions {
   /**
-   * Its environment, apart from PATH: nothing is taken over, so that no test depends on who runs it. A command needs a HOME
-   * of its own as soon as it may write something.
+   * Its environment, apart from PATH: nothing else is taken over but the system bus, which is none, so that no test depends on
+   * who runs it. A command needs a HOME of its own as soon as it may write something.
    */
   readonly environment?: Readonly<Record<string, string>>;
   /** What it gets on standard input, which then ends. Default: nothing; null leaves it open. */
@@ -43,7 +43,7 @@ export function startProgram(
   { environment = {}, input = '', directory }: Omit<CommandOptions, 'before'> = {},
 ): RunningCommand {
   const child = spawn(file, args, {
-    env: { PATH: process.env.PATH, ...environment },
+    env: { PATH: process.env.PATH, DBUS_SYSTEM_BUS_ADDRESS: process.env.DBUS_SYSTEM_BUS_ADDRESS, ...environment },
     stdio: ['pipe', 'pipe', 'pipe'],
     ...(directory === undefined ? {} : { cwd: directory }),
   });
