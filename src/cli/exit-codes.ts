@@ -22,6 +22,8 @@ const byCode: Readonly<Record<string, number>> = {
   ERR_KEY_INVALID: exitCodes.usage,
   ERR_KEY_LOCKED: exitCodes.usage,
   ERR_IMAP_LOGIN: exitCodes.loginRefused,
+  ERR_SIEVE_LOGIN: exitCodes.loginRefused,
+  ERR_SIEVE_CHANGED: exitCodes.failed,
   ERR_SMTP_LOGIN: exitCodes.loginRefused,
   ERR_ENDPOINT_GONE: exitCodes.unavailable,
   ERR_STORE_IN_USE: exitCodes.unavailable,
@@ -34,6 +36,7 @@ const byCode: Readonly<Record<string, number>> = {
 const byPrefix: readonly (readonly [string, number])[] = [
   ['ERR_CONFIG_', exitCodes.badConfiguration],
   ['ERR_SMTP_', exitCodes.unavailable],
+  ['ERR_SIEVE_', exitCodes.unavailable],
   ['ERR_IMAP_', exitCodes.unavailable],
   ['ERR_BUS_', exitCodes.unavailable],
 ];

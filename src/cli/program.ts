@@ -57,6 +57,19 @@ export function createProgram(signal: AbortSignal): Command {
     });
 
   program
+    .command('filing')
+    .description('how the mail server files push mail into the folder of the configuration')
+    .option('--config <file>', 'configuration (default: $XDG_CONFIG_HOME/mailpush/config.toml)', nonEmpty)
+    .option('--install', 'begin it: a Sieve rule beside your own, which stay as they are')
+    .option('--remove', 'end it')
+    .option('--json', 'as JSON, for programs')
+    .action(async (options: { config?: string; install?: boolean; remove?: boolean; json?: boolean }) => {
+      const { filing } = await import('./filing.js');
+      const { install = false, remove = false, json = false } = options;
+      await filing({ ...options, install, remove, json }, signal);
+    });
+
+  program
     .command('send')
     .description('send one push')
     .argument('<endpoint>', 'the endpoint of an app, or @ and a file that holds it')

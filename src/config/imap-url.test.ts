@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isLoopback, parseImapUrl } from './imap-url.js';
+import { parseImapUrl } from './imap-url.js';
+import { isLoopback } from './server-url.js';
 
 describe('an IMAP URL', () => {
   it.each([

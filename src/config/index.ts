@@ -2,7 +2,9 @@
 
 export type { GetSecret, Secret } from './credentials.js';
 export { ConfigError, type ConfigErrorCode } from './errors.js';
-export { type ImapLocation, isLoopback } from './imap-url.js';
+export type { ImapLocation } from './imap-url.js';
 export { type Config, loadConfig } from './load-config.js';
 export { defaultConfigFile, defaultStateDirectory } from './paths.js';
 export { configTable, sampleConfig } from './sample.js';
+export { isLoopback } from './server-url.js';
+export type { SieveLocation } from './sieve-url.js';

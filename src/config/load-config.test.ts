@@ -79,6 +79,7 @@ describe('a configuration', () => {
     expect(config).toEqual({
       address: 'alice@example.org',
       imap: { host: 'mail.example.org', port: 993, security: 'tls', user: 'alice' },
+      sieve: { host: 'mail.example.org', port: 4190, mustEncrypt: true, user: 'alice' },
       folder: 'INBOX',
       ca: undefined,
       pollMs: 60_000,

@@ -1,8 +1,10 @@
 import { readCertificates } from './certificates.js';
 import { credentialsOf, type GetSecret } from './credentials.js';
 import { ConfigError } from './errors.js';
-import { type ImapLocation, isLoopback, parseImapUrl } from './imap-url.js';
+import { type ImapLocation, parseImapUrl } from './imap-url.js';
 import { type ConfigFile, readConfigFile } from './schema.js';
+import { isLoopback } from './server-url.js';
+import { parseSieveUrl, type SieveLocation } from './sieve-url.js';
 import { readTomlFile } from './toml-file.js';
 
 /** The configuration, checked and ready for use. */
@@ -11,6 +13,8 @@ export interface Config {
   readonly imap: ImapLocation & { readonly user: string };
   readonly credentials: GetSecret;
   readonly folder: string;
+  /** Where the user's Sieve scripts would be; nobody has asked whether they are. */
+  readonly sieve: SieveLocation & { readonly user: string };
   /** Certificates in PEM. */
   readonly ca: string | undefined;
   /** How often a server without IDLE is asked for news. */
@@ -49,6 +53,12 @@ function imapOf(account: Account, file: string): Config['imap'] {
   return { ...location, user: location.user ?? account.address };
 }
 
+function sieveOf(account: Account, imap: Config['imap'], file: string): Config['sieve'] {
+  const location = parseSieveUrl(account.sieve, imap.host, account.insecure);
+  if ('problem' in location) throw new ConfigError('ERR_CONFIG_KEY', `${file}: account.sieve ${location.problem}.`);
+  return { ...location, user: location.user ?? imap.user };
+}
+
 function unusedOf({ account, gateway }: ConfigFile): string[] {
   const keys = (['gateway', 'smtp'] as const).filter((key) => account[key] !== undefined);
   return [...keys.map((key) => `account.${key}`), ...(gateway === undefined ? [] : ['[gateway]'])];
@@ -63,9 +73,12 @@ export async function loadConfig(file: string): Promise<Config> {
   const read = readConfigFile(await readTomlFile(file));
   if (!read.ok) throw new ConfigError('ERR_CONFIG_KEY', `${file}: ${read.problem.key} ${read.problem.problem}.`);
   const { account } = read.config;
+  const address = addressOf(account, file);
+  const imap = imapOf(account, file);
   return {
-    address: addressOf(account, file),
-    imap: imapOf(account, file),
+    address,
+    imap,
+    sieve: sieveOf(account, imap, file),
     credentials: await credentialsOf(account, file),
     folder: account.folder,
     ca: account.ca_file === undefined ? undefined : await readCertificates(account.ca_file, file),

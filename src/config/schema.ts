@@ -41,9 +41,18 @@ const accountEntries = {
     v.optional(v.pipe(text, v.regex(/^\P{Cc}+$/u, 'must have no control characters')), 'INBOX'),
     v.description('The folder in which pushes arrive.'),
   ),
+  sieve: v.pipe(
+    v.optional(text),
+    v.description(
+      'The server with your Sieve scripts (ManageSieve), for `mailpush filing`; by default the host and user of imap. STARTTLS is required, but for this machine.',
+    ),
+    v.examples(['sieve://alice@mail.example.org']),
+  ),
   insecure: v.pipe(
     v.optional(flag, false),
-    v.description('Allow imap:// to other machines: password and mail headers can be read by everybody on the way.'),
+    v.description(
+      'Allow imap:// to other machines, and ManageSieve without STARTTLS: password and mail headers can be read by everybody on the way.',
+    ),
   ),
   ca_file: v.pipe(
     v.optional(text),
@@ -88,6 +97,7 @@ export interface ConfigFile {
     readonly password_file?: string | undefined;
     readonly token_command?: string | undefined;
     readonly folder: string;
+    readonly sieve?: string | undefined;
     readonly insecure: boolean;
     readonly ca_file?: string | undefined;
     readonly poll_seconds: number;

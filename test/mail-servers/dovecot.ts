@@ -24,6 +24,7 @@ export interface DovecotServer extends TestMailServer {
   readonly directory: string;
   /** The home folder of the user, with `Maildir` in it. */
   readonly home: string;
+  deleteFolder(path: string): Promise<void>;
   /** Where it listens for ManageSieve if it was asked to. */
   readonly sieve: { readonly host: string; readonly port: number };
 }
@@ -204,6 +205,7 @@ export async function startDovecot(
       },
       appendAll: bare.admin.appendAll,
       createFolder: bare.admin.createFolder,
+      deleteFolder: bare.admin.deleteFolder,
       snapshot: bare.admin.snapshot,
       connections: relay.counts,
       interrupt: relay.interrupt,

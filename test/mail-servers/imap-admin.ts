@@ -8,6 +8,7 @@ export interface ImapAdmin {
   append(folder: string, raw: Uint8Array, options?: AppendOptions): Promise<number>;
   appendAll(folder: string, raws: readonly Uint8Array[], options?: AppendOptions): Promise<void>;
   createFolder(path: string): Promise<void>;
+  deleteFolder(path: string): Promise<void>;
   snapshot(): Promise<MailboxSnapshot>;
   close(): void;
 }
@@ -46,6 +47,9 @@ export function createImapAdmin(to: ImapLogin): ImapAdmin {
     },
     async createFolder(path) {
       await (await connected()).mailboxCreate(path);
+    },
+    async deleteFolder(path) {
+      await (await connected()).mailboxDelete(path);
     },
     async snapshot() {
       return snapshotOf(await connected());
