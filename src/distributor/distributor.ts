@@ -5,7 +5,7 @@ import { createApps } from './apps/index.js';
 import { createChannels } from './channels.js';
 import { createDevice, minimumUrgency } from './device/index.js';
 import { createFolders } from './folders.js';
-import { createHealth } from './health.js';
+import { createHealth, type Health } from './health.js';
 import { createHousekeeping } from './housekeeping.js';
 import { shortChannel } from './journal.js';
 import { takeMail } from './mail-intake.js';
@@ -61,14 +61,15 @@ async function busIdOf(bus: Bus): Promise<string> {
  * happen to the line is waited out.
  */
 export async function runDistributor(options: DistributorOptions, signal: AbortSignal): Promise<void> {
-  const store = await openStore(options.stateDirectory);
+  const { busAddress: address, runtime } = options;
+  const health = createHealth(runtime);
+  const store = await openStore(options.stateDirectory, { runtime, trouble: health.trouble });
   try {
-    const { busAddress: address, runtime } = options;
     const connect = async (until: AbortSignal): Promise<Bus> =>
       await connectBus({ signal: until, log: runtime.log, ...(address === undefined ? {} : { address }) });
     const bus = await connect(signal);
     try {
-      await serve(options, store, bus, connect, signal);
+      await serve(options, store, bus, health, connect, signal);
     } finally {
       await bus.close();
     }
@@ -81,12 +82,12 @@ async function serve(
   options: DistributorOptions,
   store: Store,
   bus: Bus,
+  health: Health,
   connect: (signal: AbortSignal) => Promise<Bus>,
   signal: AbortSignal,
 ): Promise<void> {
   const { account, address, version, keepRejected, policy, runtime } = options;
   const { log } = runtime;
-  const health = createHealth(runtime);
   const tally = createTally(runtime);
   const apps = createApps(bus, log);
   const channels = createChannels(await store.registrations());
@@ -154,7 +155,7 @@ async function serve(
       work,
       onAborted(ended).then(() => room.close()),
     );
-    await Promise.race([bus.closed, work]);
+    await Promise.race([bus.closed, work, store.broken]);
     if (!ended.aborted) throw busEnded();
   } finally {
     ending.abort();

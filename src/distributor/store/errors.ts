@@ -8,7 +8,7 @@ export type StoreErrorCode =
   | 'ERR_STORE_UNUSABLE'
   /** It was written by a newer version. */
   | 'ERR_STORE_NEWER'
-  /** A record in it does not have the shape it must have. */
+  /** Something in it is not as it was written; the next opening replaces it by what can be saved. */
   | 'ERR_STORE_DAMAGED'
   /** Something could not be written. */
   | 'ERR_STORE_WRITE';
@@ -16,4 +16,13 @@ export type StoreErrorCode =
 /** What is wrong with the folder in which the distributor keeps its state. */
 export class StoreError extends MailpushError {
   declare readonly code: StoreErrorCode;
+}
+
+/** The error of a store whose contents are not what was written. */
+export function damagedError(directory: string, cause: unknown): StoreError {
+  return new StoreError(
+    'ERR_STORE_DAMAGED',
+    `The state in ${directory} cannot be read: start the daemon again, it then uses what can be saved of it.`,
+    { cause, disposition: 'action-required' },
+  );
 }

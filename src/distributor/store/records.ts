@@ -112,3 +112,29 @@ export function decodeTopic(topic: string, value: unknown): TopicMark | undefine
   const { timestamp, ...message } = output;
   return { topic, timestamp, message };
 }
+
+/** The version of everything that is written here. */
+export const format = 1;
+/** Where it stands. */
+export const formatKey = 'format';
+
+/** Keys begin with what they are about; what is not among these may have any value. */
+const decoders: Readonly<Record<string, (value: unknown, lastPart: string) => unknown>> = {
+  format: (value) => v.parse(v.pipe(v.number(), v.integer(), v.minValue(format)), value),
+  registration: (value, channel) => v.parse(v.literal(channel), decodeRegistration(value).channel),
+  folder: (value, name) => [decodeURIComponent(name), decodeProgress(value)],
+  open: (value, uid) => decodeOpenMessage(uid, value),
+  delivered: (value) => v.parse(v.number(), value),
+};
+
+/** Whether a record is what may stand under its key; `text` is its value as JSON. */
+export function isSoundRecord(key: string, text: string): boolean {
+  const parts = key.split('/');
+  try {
+    const value: unknown = JSON.parse(text);
+    decoders[parts[0] ?? '']?.(value, parts.at(-1) ?? '');
+    return true;
+  } catch {
+    return false;
+  }
+}

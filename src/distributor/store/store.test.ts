@@ -215,35 +215,6 @@ describe('a store that cannot be used', () => {
     // It was not left locked.
     await expect(openStore(directory)).rejects.toMatchObject({ code: 'ERR_STORE_NEWER' });
   });
-
-  it.each([
-    ['a format that never was', 'format', '0'],
-    ['a format that is no number', 'format', '"1"'],
-    ['something that is no JSON', 'format', '{'],
-  ])('has %s', async (_, key, value) => {
-    const directory = await temporaryDirectory();
-    await (await openStore(directory)).close();
-    await damage(directory, key, value);
-    await expect(openStore(directory)).rejects.toMatchObject({ code: 'ERR_STORE_DAMAGED' });
-  });
-
-  it.each([
-    ['a registration without a key', `registration/${channelOf(1)}`, '{}'],
-    ['a registration that is no JSON', `registration/${channelOf(1)}`, '{"channel'],
-    ['a folder with another shape', 'folder/INBOX', '{"uidValidity":"x","lastUid":1}'],
-    ['an open message without a UID', 'open/INBOX/x', `"${channelOf(1)}"`],
-    ['an open message without a channel', 'open/INBOX/1', 'null'],
-  ])('has %s', async (_, key, value) => {
-    const directory = await temporaryDirectory();
-    const store = await openStore(directory);
-    await store.saveLook('INBOX', { progress: { uidValidity: '1', lastUid: 1 }, opened: [], closed: [] });
-    await store.close();
-    await damage(directory, key, value);
-    const damaged = await open(directory);
-    const reading = Promise.all([damaged.registrations(), damaged.folder('INBOX')]);
-    await expect(reading).rejects.toMatchObject({ code: 'ERR_STORE_DAMAGED' });
-    await expect(reading).rejects.toThrow(directory);
-  });
 });
 
 /** Files of this process may have so many bytes at most: a disk that is full, for those who write. */

@@ -1,8 +1,11 @@
 import { limits } from '../../notify-spec/index.js';
+import { createRuntime, type Runtime } from '../../runtime.js';
 import type { Outcome, TopicMark } from '../delivery/index.js';
-import { damagedError, type Operation, openDatabase } from './database.js';
-import { StoreError } from './errors.js';
+import type { Health } from '../health.js';
+import { createDatabase, type Operation } from './database.js';
+import { damagedError, type StoreError } from './errors.js';
 import { deleteOldTopics } from './old-topics.js';
+import { openLevel } from './open-level.js';
 import {
   decodeOpenMessage,
   decodeProgress,
@@ -10,6 +13,8 @@ import {
   decodeTopic,
   encodeRegistration,
   encodeTopic,
+  format,
+  formatKey,
   type OpenMessage,
   type ProgressRecord,
   type Registration,
@@ -44,7 +49,7 @@ export interface PushRecord {
  */
 export interface Store {
   registrations(): Promise<Registration[]>;
-  /** Writes all of them or none. */
+  /** Writes all of them or none. What was rejected is not there later on either. */
   saveRegistrations(registrations: readonly Registration[]): Promise<void>;
   /** Forgets a registration, its key, its delivered ids and its topics for good. */
   deleteRegistration(channel: string): Promise<void>;
@@ -66,6 +71,8 @@ export interface Store {
   record(push: PushRecord): Promise<void>;
   /** Forgets the ids and topics that need not be remembered any more at `now`, in ms since 1970. */
   deleteExpired(now: number): Promise<void>;
+  /** Rejects with `ERR_STORE_DAMAGED` when something cannot be read any more: only opening it anew helps. Never resolves. */
+  readonly broken: Promise<never>;
   /** Writes what it was given and closes. */
   close(): Promise<void>;
 }
@@ -73,8 +80,6 @@ export interface Store {
 /** No push older than that can still be live, by clocks that differ by ten minutes. */
 const topicMs = limits.maxTtlSeconds * 1000 + 10 * 60_000;
 
-const format = 1;
-const formatKey = 'format';
 const registrationKey = (channel: string): string => `registration/${channel}`;
 const folderPrefix = 'folder/';
 const folderKey = (name: string): string => `${folderPrefix}${encodeURIComponent(name)}`;
@@ -92,13 +97,45 @@ const putRegistration = (registration: Registration): Operation => ({
 });
 const del = (key: string): Operation => ({ type: 'del', key });
 
+/** What a {@link Store} is opened with. */
+export interface StoreOptions {
+  /** Default: the real one, and no log. */
+  readonly runtime?: Runtime;
+  /** Told what is wrong with the store, see `Health`. Default: nobody is. */
+  readonly trouble?: Health['trouble'];
+}
+
+const damagedSentence =
+  'The state was damaged, and what could be read of it is used on: start the apps that get no pushes any more, so that they register anew, then remove ';
+
 /**
- * Opens the store in `directory`, which is made (mode 0700) if it is not there. Only one process can have it open.
+ * Opens the store in `directory`, which is made (mode 0700) if it is not there. Only one process can have it open. One that is
+ * damaged is replaced by what can be read of it; the log and the trouble `store:damaged` say so, and where the rest lies.
  *
  * Rejects with {@link StoreError} `ERR_STORE_IN_USE`, `ERR_STORE_UNUSABLE`, `ERR_STORE_NEWER` or `ERR_STORE_DAMAGED`.
  */
-export async function openStore(directory: string): Promise<Store> {
-  const database = await openDatabase(directory);
+export async function openStore(directory: string, options: StoreOptions = {}): Promise<Store> {
+  const { runtime = createRuntime(), trouble = () => {} } = options;
+  const level = await openLevel(directory, runtime.now());
+  const { rescue, damaged } = level;
+  if (rescue !== undefined) {
+    runtime.log.error(
+      { event: 'store.damaged', folder: rescue.movedTo, kept: rescue.kept, lost: rescue.lost },
+      'The state was damaged: what could be read of it is used on, and the rest was moved aside.',
+    );
+  }
+  if (damaged[0] !== undefined) trouble('store:damaged', `${damagedSentence}${damaged[0]}.`);
+  let isBroken = (_: StoreError): void => {};
+  const broken = new Promise<never>((_, reject) => {
+    isBroken = reject;
+  });
+  broken.catch(() => {});
+  const database = createDatabase(level, {
+    directory,
+    sleep: runtime.sleep,
+    trouble: (sentence) => trouble('store', sentence),
+    damaged: isBroken,
+  });
   /** Keys of ids that are delivered and not on disk. */
   const onTheWay = new Set<string>();
   /** The same for topics. */
@@ -123,15 +160,8 @@ export async function openStore(directory: string): Promise<Store> {
   }
 
   try {
-    const found = await database.get(formatKey);
-    if (found === undefined) await database.write([{ type: 'put', key: formatKey, value: format }]);
-    else if (typeof found !== 'number' || found < format) throw damagedError(directory, undefined);
-    else if (found > format) {
-      throw new StoreError(
-        'ERR_STORE_NEWER',
-        `${directory} was written by a newer mailpush: install that version again, or give this one a --state-dir of its own.`,
-        { disposition: 'action-required' },
-      );
+    if ((await database.get(formatKey)) === undefined) {
+      await database.write([{ type: 'put', key: formatKey, value: format }]);
     }
   } catch (error) {
     await database.close();
@@ -143,7 +173,7 @@ export async function openStore(directory: string): Promise<Store> {
       const entries = await database.entries('registration/');
       return decoded(() => entries.map(([, value]) => decodeRegistration(value)));
     },
-    saveRegistrations: async (registrations) => await database.write(registrations.map(putRegistration)),
+    saveRegistrations: async (registrations) => await database.write(registrations.map(putRegistration), 'revoked'),
     deleteRegistration: async (channel) => {
       await database.write([del(registrationKey(channel))]);
       for (const prefix of [deliveredPrefix(channel), topicPrefix(channel)]) {
@@ -199,6 +229,7 @@ export async function openStore(directory: string): Promise<Store> {
       }
       await deleteOldTopics(database, (now - topicMs) / 1000);
     },
+    broken,
     close: async () => await database.close(),
   };
 }

@@ -1,0 +1,1 @@
+export { hasSoundFiles, readWhatIsLeft } from './database-files.js';
