@@ -26,8 +26,18 @@ function connection({ line }: Status): string {
   }
 }
 
-function counts({ sinceStart: { delivered, refused, expired, duplicate } }: Status): string {
-  return `${delivered} delivered, ${refused} refused, ${expired} expired, ${duplicate} duplicate`;
+const countWords = {
+  delivered: 'delivered',
+  refused: 'refused',
+  expired: 'expired',
+  duplicate: 'duplicate',
+  superseded: 'replaced by a later one',
+} as const;
+
+function counts({ sinceStart }: Status): string {
+  const keys = Object.keys(countWords) as (keyof typeof countWords)[];
+  const shown = keys.filter((key) => key === 'delivered' || sinceStart[key] > 0);
+  return shown.map((key) => `${sinceStart[key]} ${countWords[key]}`).join(', ');
 }
 
 /** How the daemon is as text for a person: first whether all is well, and what is wrong and to do. */
@@ -44,6 +54,7 @@ export function showStatus(status: Status): string {
       `${printable(account.address)}, ${printable(account.folder)} on ${printable(account.server)}:${account.port}`,
     ),
     row('Connection', connection(status)),
+    ...(status.device.minimumUrgency === 'very-low' ? [] : [row('Device', printable(status.device.why))]),
     row('Last push', last),
     row('Open pushes', showOpen(status.open, status.waiting)),
     row('Since start', `${showTime(status.startedAt)}: ${counts(status)}`),

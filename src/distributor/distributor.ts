@@ -144,7 +144,8 @@ async function serve(
   const underWay: Promise<unknown>[] = [];
   try {
     await bus.requestName(busName);
-    const answers = createAnswers({ version, address, account, bus, channels, room, health, tally, runtime });
+    const parts = { channels, room, health, device, tally };
+    const answers = createAnswers({ version, address, account, bus, ...parts, runtime });
     const management = { connect, interfaces: [management1(answers)], health, runtime };
     underWay.push((await openManagement(management, ended)).ended);
     log.info({ event: 'daemon.ready' }, 'The distributor is there for the apps.');

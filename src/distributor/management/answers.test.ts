@@ -49,6 +49,12 @@ const nothing: ChannelSummary = {
   refusedByApp: 0,
   keptUntil: undefined,
 };
+const deviceReport = {
+  power: 'unknown',
+  network: 'unknown',
+  minimumUrgency: 'very-low',
+  why: 'Nothing is held.',
+} as const;
 const gone: Partial<ChannelSummary> = { deliverable: 1, unreachable: { since: now, retryAt: now } };
 
 /** Answers about these registrations, the pushes of which stand as `summaries` say by service. */
@@ -70,6 +76,7 @@ function createSetting(
     channels,
     room: { summary: (channel) => ({ ...nothing, ...summaries[channels.get(channel)?.service ?? ''] }) },
     health,
+    device: { describe: () => deviceReport },
     tally,
     runtime,
   });
@@ -241,6 +248,7 @@ describe('docs/management.md', () => {
       ...Object.keys(status.account),
       ...Object.keys(status.line),
       ...Object.keys(status.sinceStart),
+      ...Object.keys(status.device),
     ]) {
       expect(await page).toMatch(new RegExp(`\\| .*(\`| )${key}(\`| )`));
     }

@@ -2,6 +2,7 @@ import type { Bus } from '../../dbus/index.js';
 import type { ImapAccount } from '../../imap/index.js';
 import type { Runtime } from '../../runtime.js';
 import type { Channels } from '../channels.js';
+import type { Device } from '../device/index.js';
 import type { Health } from '../health.js';
 import { shortChannel } from '../journal.js';
 import type { PostRoom } from '../post-room.js';
@@ -22,6 +23,7 @@ export interface AnswersOptions {
   readonly channels: Pick<Channels, 'all' | 'live' | 'get'>;
   readonly room: Pick<PostRoom, 'summary'>;
   readonly health: Pick<Health, 'troubles' | 'line'>;
+  readonly device: Pick<Device, 'describe'>;
   readonly tally: Pick<Tally, 'of' | 'total' | 'refusals' | 'lastDeliveredTo'>;
   readonly runtime: Runtime;
 }
@@ -42,7 +44,7 @@ const isoOrNull = (ms: number | undefined): string | null => (ms === undefined ?
 
 /** Makes the answers; the daemon's start is now. */
 export function createAnswers(options: AnswersOptions): Answers {
-  const { version, address, account, bus, channels, room, health, tally, runtime } = options;
+  const { version, address, account, bus, channels, room, health, device, tally, runtime } = options;
   const startedAt = iso(runtime.now());
 
   const waitingIn = (channel: string): Waiting => {
@@ -141,6 +143,7 @@ export function createAnswers(options: AnswersOptions): Answers {
         startedAt,
         account: { address, server: account.host, port: account.port, folder: account.folder },
         line: lineNow(),
+        device: device.describe(),
         lastPush: lastPush(),
         open: sumOf(waiting),
         waiting,

@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { type Urgency, urgencies } from '../../notify-spec/index.js';
 
 /** Why open pushes are not delivered yet, and how many wait so. All of them may be 0. */
 export interface Waiting {
@@ -74,6 +75,15 @@ export interface Status {
     /** The next try, while `waiting`. */
     readonly retryAt: string | null;
   };
+  /** What is known of the device, and which pushes are held because of it. */
+  readonly device: {
+    readonly power: 'plugged in' | 'on battery' | 'battery low' | 'unknown';
+    readonly network: 'unmetered' | 'metered' | 'unknown';
+    /** Pushes of a lower urgency are held. */
+    readonly minimumUrgency: Urgency;
+    /** All of that in one sentence. */
+    readonly why: string;
+  };
   readonly lastPush: { readonly at: string; readonly service: string; readonly description: string } | null;
   readonly open: number;
   readonly waiting: Waiting;
@@ -83,6 +93,8 @@ export interface Status {
     readonly refused: number;
     readonly expired: number;
     readonly duplicate: number;
+    /** Replaced by a later one of their topic. */
+    readonly superseded: number;
     /** For a registration that had ended. */
     readonly retired: number;
     /** Mails that name a channel of ours and do not decrypt with its key: left untouched. */
@@ -139,6 +151,12 @@ export const statusSchema: v.GenericSchema<unknown, Status> = v.looseObject({
     idle: v.nullable(v.boolean()),
     retryAt: v.nullable(time),
   }),
+  device: v.looseObject({
+    power: v.picklist(['plugged in', 'on battery', 'battery low', 'unknown']),
+    network: v.picklist(['unmetered', 'metered', 'unknown']),
+    minimumUrgency: v.picklist(urgencies),
+    why: v.string(),
+  }),
   lastPush: v.nullable(v.looseObject({ at: time, service: v.string(), description: v.string() })),
   open: count,
   waiting,
@@ -147,6 +165,7 @@ export const statusSchema: v.GenericSchema<unknown, Status> = v.looseObject({
     refused: count,
     expired: count,
     duplicate: count,
+    superseded: count,
     retired: count,
     leftUntouched: count,
   }),
