@@ -15,6 +15,8 @@ export interface Daemon {
   readonly pid: number;
   /** The next log line of this event, of this endpoint's channel if one is given; see `LineProcess.next`. */
   logged(event: string, endpoint?: string): Promise<Line>;
+  /** The next log line of this event about a message. */
+  loggedOf(event: string, uid: number): Promise<Line>;
   /** Its exit code, or the signal that ended it. */
   readonly ended: Promise<number | NodeJS.Signals>;
   /** SIGTERM; resolves with the exit code. */
@@ -124,6 +126,7 @@ export async function createSetting(server: TestMailServer, more = ''): Promise<
         const channel = endpoint === undefined ? undefined : channelOf(endpoint).slice(0, 6);
         return daemon.next((line) => line.event === event && (channel === undefined || line.channel === channel));
       },
+      loggedOf: (event, uid) => daemon.next((line) => line.event === event && line.uid === uid),
       ended: daemon.ended,
       stop: () => daemon.stop(),
       kill: async () => {
