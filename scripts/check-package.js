@@ -88,6 +88,9 @@ function checkInstalled(tarball, subPaths) {
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   const printed = run('mailpush --version runs', join(project, 'node_modules/.bin/mailpush'), ['--version'], project);
   check(`mailpush --version prints ${version}`, printed?.trim() === version);
+  const nowhere = { DBUS_SESSION_BUS_ADDRESS: 'unix:path=/nowhere', PATH: process.env.PATH };
+  const asked = spawnSync(join(project, 'node_modules/.bin/mailpush'), ['status'], { encoding: 'utf8', env: nowhere });
+  check('mailpush status runs, and ends with 69 where there is no bus', asked.status === 69);
   for (const subPath of subPaths) {
     const specifier = `mailpush${subPath.slice(1)}`;
     const program = `if (Object.keys(await import('${specifier}')).length === 0) process.exit(1);`;

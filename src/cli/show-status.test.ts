@@ -9,6 +9,7 @@ const status: Status = {
   version: '1.2.3',
   startedAt: since,
   account: { address: 'alice@example.org', server: 'mail.example.org', port: 993, folder: 'INBOX' },
+  endpoints: 'mailto',
   line: { state: 'connected', since, idle: true, retryAt: null },
   device: { power: 'plugged in', network: 'unmetered', minimumUrgency: 'very-low', why: 'Nothing is held.' },
   lastPush: null,
@@ -45,6 +46,7 @@ describe('the status as text', () => {
       'Open pushes     0',
       'Since start     2026-01-01 09:05: 3 delivered',
       'Registrations   1',
+      'Endpoints       mailto, for app servers that send mail',
       'Version         1.2.3',
     ]);
   });

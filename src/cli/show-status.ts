@@ -63,6 +63,7 @@ export function showStatus(status: Status): string {
     ),
     ...(untouched > 0 ? [row('Left untouched', `${untouched} mails that do not decrypt with our keys`)] : []),
     row('Registrations', String(status.registrations)),
+    ...(status.endpoints === 'mailto' ? [row('Endpoints', 'mailto, for app servers that send mail')] : []),
     row('Version', printable(status.version)),
     ...(apps.length > 0 ? ['', 'Apps with open pushes or something to say:'] : []),
     ...apps.flatMap((app) => [

@@ -142,6 +142,7 @@ export function createAnswers(options: AnswersOptions): Answers {
         version,
         startedAt,
         account: { address, server: account.host, port: account.port, folder: account.folder },
+        endpoints: 'mailto',
         line: lineNow(),
         device: device.describe(),
         lastPush: lastPush(),

@@ -66,6 +66,8 @@ export interface Status {
     readonly port: number;
     readonly folder: string;
   };
+  /** What apps get: `mailto` addresses, to which only app servers that send mail can push. */
+  readonly endpoints: string;
   readonly line: {
     readonly state: 'connected' | 'connecting' | 'waiting';
     /** Connected, or not connected, since then. */
@@ -145,6 +147,7 @@ export const statusSchema: v.GenericSchema<unknown, Status> = v.looseObject({
   version: v.string(),
   startedAt: time,
   account: v.looseObject({ address: v.string(), server: v.string(), port: count, folder: v.string() }),
+  endpoints: v.string(),
   line: v.looseObject({
     state: v.picklist(['connected', 'connecting', 'waiting']),
     since: time,
