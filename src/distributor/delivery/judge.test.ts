@@ -158,6 +158,45 @@ describe('the verdict on a mail', () => {
     }
   });
 
+  it('is that it is superseded when a later one of its topic has ended, and only then', () => {
+    const lastAt = (timestamp: number, uid: number): Partial<Expected> => ({
+      lastOfTopic: (topic) => ({ topic, timestamp, message: { folder: 'INBOX', uidValidity: '7', uid } }),
+    });
+    const of = (push: Partial<Entity['push']>, last: Partial<Expected>) => kindOf(pushed(push), last);
+    const sent = noon / second;
+    expect(of({ topic: 't' }, lastAt(sent + 1, 1))).toBe('superseded');
+    expect(of({ topic: 't' }, lastAt(sent, 6))).toBe('superseded');
+    expect(of({ topic: 't' }, lastAt(sent, 4))).toBe('deliverable');
+    expect(of({ topic: 't' }, lastAt(sent - 1, 6))).toBe('deliverable');
+    expect(of({}, lastAt(sent + 1, 6))).toBe('deliverable');
+    expect(of({ topic: 't', ttlSeconds: 1 }, { ...lastAt(sent + 1, 6), now: noon + hour })).toBe('superseded');
+    expect(of({ topic: 't' }, { ...lastAt(sent + 1, 6), wasDelivered: () => true })).toBe('duplicate');
+  });
+
+  it('says what replaces others even when it has expired, but only of a push whose signature holds', () => {
+    const push = { topic: 't', ttlSeconds: 1 };
+    const late = { now: noon + hour };
+    const label = { id: 'x', topic: 't', timestamp: noon / second };
+    expect(judge(pushed(push), expectedOf(late))).toMatchObject({ kind: 'expired', label });
+    const stranger = { ...late, pin: undefined };
+    expect(judge(mail(entityOf({ push }), unknown), expectedOf(stranger))).toEqual({
+      kind: 'expired',
+      label: undefined,
+    });
+  });
+
+  it.each([
+    [0, 30],
+    [60, 30],
+    [300, 150],
+    [600, 300],
+    [3600, 3300],
+    [2_419_200, 2_418_900],
+  ])('has a push with a TTL of %i s held for %i s at most', (ttlSeconds, heldSeconds) => {
+    const push = { holdUntil: noon + heldSeconds * second };
+    expect(judge(pushed({ ttlSeconds }), expectedOf())).toMatchObject({ push });
+  });
+
   it('takes a clock that differs by ten minutes, and lets a push from later on wait for its time', () => {
     const from = (now: number) => judge(mail(), expectedOf({ now }));
     expect(from(noon - 10 * minute).kind).toBe('deliverable');

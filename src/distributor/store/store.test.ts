@@ -5,6 +5,7 @@ import { ClassicLevel } from 'classic-level';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { temporaryDirectory } from '../../../test/tools/temporary-directory.js';
 import type { Pin } from '../delivery/index.js';
+import { maxTopics } from './old-topics.js';
 import type { Registration } from './records.js';
 import { openStore, type Store } from './store.js';
 
@@ -141,6 +142,58 @@ describe('the store', () => {
     }
     await store.deleteExpired(2);
     expect(['1', '2', '3'].filter((id) => store.wasDelivered(channelOf(1), id))).toEqual(['3']);
+  });
+
+  it('keeps the last push of each topic of each channel, in the same write as its id', async () => {
+    const directory = await temporaryDirectory();
+    const store = await open(directory);
+    const markOf = (topic: string, timestamp: number) => ({
+      topic,
+      timestamp,
+      message: { folder: 'INBOX', uidValidity: '17', uid: timestamp },
+    });
+    const channel = channelOf(1);
+    const write = (topic: string, timestamp: number) =>
+      store.record({
+        channel,
+        outcome: deliveredOutcome(`${timestamp}`, 5),
+        mark: markOf(topic, timestamp),
+        registration: undefined,
+      });
+    await write('news', 1);
+    const writing = write('news', 2);
+    expect(store.lastOfTopic(channel, 'news')).toEqual(markOf('news', 2));
+    await writing;
+    await write('weather', 3);
+    await store.record({ channel, outcome: { kind: 'expired' }, mark: markOf('expired', 4), registration: undefined });
+    await reopened(directory, store, async (again) => {
+      const topics = ['news', 'weather', 'expired', 'new'].map((topic) => again.lastOfTopic(channel, topic));
+      expect(topics).toEqual([markOf('news', 2), markOf('weather', 3), markOf('expired', 4), undefined]);
+      expect(again.lastOfTopic(channelOf(2), 'news')).toBeUndefined();
+      await again.deleteRegistration(channel);
+      expect(again.lastOfTopic(channel, 'news')).toBeUndefined();
+    });
+  });
+
+  it('forgets topics when no earlier push can be live, and the oldest of too many', async () => {
+    const store = await open(await temporaryDirectory());
+    const record = async (index: number, topic: string, timestamp: number): Promise<void> => {
+      const message = { folder: 'INBOX', uidValidity: '17', uid: 1 };
+      const outcome = deliveredOutcome(topic, 5);
+      const mark = { topic, timestamp, message };
+      await store.record({ channel: channelOf(index), outcome, mark, registration: undefined });
+    };
+    const endOfLife = 1000 + 28 * 24 * 3600 + 600;
+    await record(1, 'old', 1000);
+    await record(1, 'new', 1001);
+    await store.deleteExpired(endOfLife * 1000 + 1);
+    expect(store.lastOfTopic(channelOf(1), 'old')).toBeUndefined();
+    expect(store.lastOfTopic(channelOf(1), 'new')).toBeDefined();
+    const topics = Array.from({ length: maxTopics + 5 }, (_, index) => `topic${index}`);
+    await Promise.all(topics.map((topic, index) => record(2, topic, 2000 + index)));
+    await store.deleteExpired(0);
+    expect(topics.filter((topic) => store.lastOfTopic(channelOf(2), topic) === undefined)).toEqual(topics.slice(0, 5));
+    expect(store.lastOfTopic(channelOf(1), 'new')).toBeDefined();
   });
 
   it('keeps how far each folder was looked through, and what is open in it', async () => {
