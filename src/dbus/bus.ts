@@ -55,6 +55,11 @@ export interface BusCall {
   readonly timeoutMs?: number;
   /** Whether the bus may start the program. Default true. */
   readonly autoStart?: boolean;
+  /**
+   * Default true. Otherwise the program is told that nobody waits for its reply, and the call resolves without values when
+   * no error has come in `timeoutMs`.
+   */
+  readonly replyExpected?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -89,7 +94,8 @@ export interface Bus {
   /**
    * Calls a method and gives the reply's values. Rejects with {@link BusCallError} when the other side answers with an error,
    * and with {@link BusError} `ERR_BUS_TIMEOUT`, `ERR_BUS_CLOSED`, `ERR_BUS_ARGUMENT`, `ERR_BUS_REPLY` (another signature, or
-   * more than 1 MiB) or `ERR_BUS_BUSY` (more than 4096 calls under way); with the signal's reason when it is aborted.
+   * more than 1 MiB), `ERR_BUS_BUSY` (more than 4096 calls under way) or `ERR_BUS_UNANSWERED` (this program has left 16 calls
+   * unanswered, and does so still); with the signal's reason when it is aborted.
    */
   call(call: BusCall): Promise<readonly unknown[]>;
   /**

@@ -116,14 +116,14 @@ class ConnectedBus implements Bus {
   }
 
   async call(call: BusCall): Promise<readonly unknown[]> {
-    const { destination, path, member, signature = '', args = [], autoStart = true } = call;
+    const { destination, path, member, signature = '', args = [], autoStart = true, replyExpected = true } = call;
     if (!isBusName(destination) || !isObjectPath(path) || !isInterfaceName(call.interface) || !isMemberName(member)) {
       throw new BusError('ERR_BUS_ARGUMENT', 'Call a valid method name on a valid bus name and object path.');
     }
     const serial = this.#nextSerial();
     const bytes = encodeMessage({
       type: messageType.call,
-      flags: autoStart ? 0 : messageFlag.noAutoStart,
+      flags: (autoStart ? 0 : messageFlag.noAutoStart) | (replyExpected ? 0 : messageFlag.noReplyExpected),
       serial,
       destination,
       path,
@@ -133,7 +133,9 @@ class ConnectedBus implements Bus {
       body: args,
     });
     const pending = {
+      destination,
       member: `${call.interface}.${member}`,
+      replyExpected,
       timeoutMs: Math.min(call.timeoutMs ?? defaultCallTimeoutMs, maxTimeoutMs),
       replySignature: call.replySignature,
       signal: call.signal,

@@ -27,7 +27,8 @@ export interface BusErrorOptions extends MailpushErrorOptions {
  * `message` as its text; without one the caller only learns `org.freedesktop.DBus.Error.Failed`, "Internal error".
  *
  * Codes: `ERR_BUS_ADDRESS`, `ERR_BUS_CONNECT`, `ERR_BUS_AUTH`, `ERR_BUS_TIMEOUT`, `ERR_BUS_CLOSED`, `ERR_BUS_CALL`,
- * `ERR_BUS_REPLY`, `ERR_BUS_NAME_TAKEN`, `ERR_BUS_ARGUMENT`, `ERR_BUS_PROTOCOL`, `ERR_BUS_BUSY`, `ERR_BUS_METHOD`.
+ * `ERR_BUS_REPLY`, `ERR_BUS_NAME_TAKEN`, `ERR_BUS_ARGUMENT`, `ERR_BUS_PROTOCOL`, `ERR_BUS_BUSY`, `ERR_BUS_UNANSWERED`,
+ * `ERR_BUS_METHOD`.
  */
 export class BusError extends MailpushError {
   readonly errorName: string | undefined;

@@ -3,13 +3,21 @@ import { decodeBody, type MessageHeader, messageType } from './message.js';
 
 /** How a call is known while its reply is awaited. */
 export interface PendingCall {
+  readonly destination: string;
   readonly member: string;
   readonly timeoutMs: number;
+  readonly replyExpected: boolean;
   readonly replySignature: string | undefined;
   readonly signal: AbortSignal | undefined;
 }
 
 const maxPendingCalls = 4096;
+/**
+ * So many calls that have timed out may wait for a program's reply nevertheless. The bus keeps count of all of them, 50 000 on a
+ * session bus and 128 by default, and when they are used up nobody can be called any more.
+ */
+const maxUnanswered = 16;
+const busName = 'org.freedesktop.DBus';
 
 interface Waiting {
   readonly call: PendingCall;
@@ -19,6 +27,8 @@ interface Waiting {
 /** The calls whose replies have not come; each ends by reply, deadline, abort or the end of the connection. */
 export class PendingCalls {
   readonly #waiting = new Map<number, Waiting>();
+  /** Calls that were given up and are unanswered: their destinations by serial. */
+  readonly #late = new Map<number, string>();
   #closed = false;
 
   /** How many replies are awaited. */
@@ -32,8 +42,16 @@ export class PendingCalls {
       if (this.#closed) return reject(closedError());
       if (call.signal?.aborted) return reject(call.signal.reason);
       if (this.#waiting.size >= maxPendingCalls) return reject(busyError());
-      const abort = (): void => settle({ error: call.signal?.reason });
-      const timer = setTimeout(() => settle({ error: timeoutError(call) }), call.timeoutMs);
+      if (call.replyExpected && this.#unanswered(call.destination) >= maxUnanswered)
+        return reject(unansweredError(call));
+      const giveUp = (result: Parameters<Waiting['settle']>[0]): void => {
+        settle(result);
+        // The bus itself counts no calls to it.
+        if (call.replyExpected && call.destination !== busName) this.#late.set(serial, call.destination);
+      };
+      const abort = (): void => giveUp({ error: call.signal?.reason });
+      const onTime = (): void => giveUp(call.replyExpected ? { error: timeoutError(call) } : { values: [] });
+      const timer = setTimeout(onTime, call.timeoutMs);
       const settle: Waiting['settle'] = (result) => {
         clearTimeout(timer);
         call.signal?.removeEventListener('abort', abort);
@@ -53,13 +71,22 @@ export class PendingCalls {
 
   /** Settles the call that this reply or error belongs to; one that nobody waits for any more is ignored. */
   receive(header: MessageHeader, endian: number, body: Buffer | undefined): void {
-    const waiting = this.#waiting.get(header.replySerial ?? 0);
+    const serial = header.replySerial ?? 0;
+    // The bus answers in the place of a program that has ended.
+    this.#late.delete(serial);
+    const waiting = this.#waiting.get(serial);
     if (waiting === undefined) return;
     try {
       waiting.settle({ values: this.#read(waiting.call, header, endian, body) });
     } catch (error) {
       waiting.settle({ error });
     }
+  }
+
+  #unanswered(destination: string): number {
+    let count = 0;
+    for (const one of this.#late.values()) if (one === destination) count += 1;
+    return count;
   }
 
   #read(call: PendingCall, header: MessageHeader, endian: number, body: Buffer | undefined): readonly unknown[] {
@@ -95,6 +122,14 @@ function busyError(): BusError {
   return new BusError('ERR_BUS_BUSY', `Wait for some of the ${maxPendingCalls} D-Bus calls that are under way.`, {
     disposition: 'transient',
   });
+}
+
+function unansweredError(call: PendingCall): BusError {
+  return new BusError(
+    'ERR_BUS_UNANSWERED',
+    `The D-Bus call ${call.member} was not made, as the program leaves its calls unanswered: end it and start it again.`,
+    { disposition: 'transient' },
+  );
 }
 
 function timeoutError(call: PendingCall): BusError {

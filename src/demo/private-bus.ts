@@ -20,6 +20,8 @@ export interface PrivateBusOptions {
   readonly directory: string;
   /** Directory of the `.service` files of activatable names, read when a name is asked for. Default: `services` in `directory`. */
   readonly serviceDirectory?: string;
+  /** To how many calls a connection may wait for the reply. Default 50 000, as on a session bus. */
+  readonly repliesPerConnection?: number;
   /** Aborting it ends a start that is under way, and a bus that runs. */
   readonly signal?: AbortSignal;
 }
@@ -61,7 +63,7 @@ export async function startPrivateBus(options: PrivateBusOptions): Promise<Priva
   const serviceDirectory = options.serviceDirectory ?? join(directory, 'services');
   await mkdir(serviceDirectory, { recursive: true, mode: 0o700 });
   const config = join(directory, 'bus.conf');
-  await writeFile(config, busConfig(socket, serviceDirectory), { mode: 0o600 });
+  await writeFile(config, busConfig(socket, serviceDirectory, options.repliesPerConnection ?? 50_000), { mode: 0o600 });
 
   // Detached: Ctrl-C in a terminal must not end the bus before those who still use it.
   const child = spawn('dbus-daemon', [`--config-file=${config}`, '--nofork', '--nosyslog', '--print-address=1'], {
@@ -102,7 +104,7 @@ export async function startPrivateBus(options: PrivateBusOptions): Promise<Priva
 }
 
 /** The limits are those of a session bus; the built-in ones are far lower. */
-function busConfig(socket: string, serviceDirectory: string): string {
+function busConfig(socket: string, serviceDirectory: string, repliesPerConnection: number): string {
   const address = `unix:path=${escapeAddress(socket)}`;
   return `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
@@ -124,7 +126,7 @@ function busConfig(socket: string, serviceDirectory: string): string {
   <limit name="max_connections_per_user">100000</limit>
   <limit name="max_names_per_connection">50000</limit>
   <limit name="max_match_rules_per_connection">50000</limit>
-  <limit name="max_replies_per_connection">50000</limit>
+  <limit name="max_replies_per_connection">${repliesPerConnection}</limit>
   <limit name="service_start_timeout">20000</limit>
 </busconfig>
 `;

@@ -10,6 +10,8 @@ describe('the failure of a call to an app', () => {
     ['nobody has the name', call('NameHasNoOwner')],
     ['the app could not be started', call('Spawn.ChildExited')],
     ['there is nothing to start', call('Spawn.ExecFailed')],
+    ['the bus has no room for its reply', call('LimitsExceeded')],
+    ['it leaves everything unanswered', new BusError('ERR_BUS_UNANSWERED', 'Mute.')],
     ['our own connection is gone', new BusError('ERR_BUS_CLOSED', 'Closed.')],
     ['too many calls are under way', new BusError('ERR_BUS_BUSY', 'Busy.')],
     ['it is of another kind', new Error('?')],

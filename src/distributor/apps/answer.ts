@@ -13,6 +13,8 @@ const nobodyThere: readonly string[] = [
   'org.freedesktop.DBus.Error.ServiceUnknown',
   'org.freedesktop.DBus.Error.NameHasNoOwner',
   'org.freedesktop.DBus.Error.Disconnected',
+  // Of the bus, not of the app.
+  'org.freedesktop.DBus.Error.LimitsExceeded',
 ];
 
 /** Starting the app failed (`Spawn.ChildExited`, `Spawn.ExecFailed` …). */

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
@@ -153,6 +154,22 @@ describe('a message', () => {
     expect(await appsWith().message({ service, token: 'x', protocol }, push)).toBe('unreachable');
   });
 
+  it.each([1, 2] as const)('cannot reach an app of version %i that is started and never comes', async (protocol) => {
+    const service = await installApp('/bin/sleep 5');
+    const times = { ...patient, startMs: 200 };
+    expect(await appsWith(times).message({ service, token: 'x', protocol }, push)).toBe('unreachable');
+  });
+
+  it('of version 2 has its time from when the app runs, not from when it is started', async () => {
+    const service = await installApp(`/bin/sh -c "sleep 0.5; touch ${join(directory.path, 'started')}; sleep 5"`);
+    const answer = appsWith({ ...patient, answerMs: 250 }).message({ service, token: 'x', protocol: 2 }, push);
+    await expect.poll(() => existsSync(join(directory.path, 'started'))).toBe(true);
+    const app = await startBusApp(daemon.address, { protocol: 2, service });
+    onTestFinished(() => app.close());
+    expect(await answer).toBe('accepted');
+    expect(app.heard).toHaveLength(1);
+  });
+
   it.each([1, 2] as const)('of version %i cannot reach anybody when the bus is gone', async (protocol) => {
     const closing = await connectBus({ address: daemon.address });
     const apps = createApps(closing, silentLog, patient);
@@ -162,6 +179,59 @@ describe('a message', () => {
     await closing.close();
     expect(await answer).toBe('unreachable');
     expect(await apps.message(app.address, push)).toBe('unreachable');
+  });
+});
+
+/** A bus on which each connection may wait for so many replies only. */
+async function narrowBus(replies: number): Promise<PrivateBus> {
+  const path = join(directory.path, `narrow-${names}`);
+  const narrow = await startPrivateBus({ directory: path, repliesPerConnection: replies });
+  onTestFinished(() => narrow.stop());
+  return narrow;
+}
+
+describe('apps that never answer', () => {
+  it.each([1, 2] as const)('do not use up what the bus can wait for, in version %i', async (protocol) => {
+    const narrow = await narrowBus(40);
+    const client = await connectBus({ address: narrow.address });
+    onTestFinished(() => client.close());
+    const apps = createApps(client, silentLog, hasty);
+    const mute = await startBusApp(narrow.address, { protocol, service: 'org.example.Mute' });
+    const well = await startBusApp(narrow.address, { protocol: 2, service: 'org.example.Well' });
+    onTestFinished(async () => void (await Promise.all([mute.close(), well.close()])));
+    mute.answer = never;
+    const address = { service: mute.service, token: 'x', protocol };
+    const answers: string[] = [];
+    for (let times = 0; times < 60; times += 1) answers.push(await apps.message(address, push));
+    for (let times = 0; times < 60; times += 1) apps.newEndpoint(address, 'mailto:x');
+    // In version 1 silence is an acceptance, and the app still gets everything.
+    expect(new Set(answers)).toEqual(new Set(protocol === 1 ? ['accepted'] : ['refused', 'unreachable']));
+    await expect.poll(() => mute.heard.length).toBe(protocol === 1 ? 120 : 16 + 60);
+    expect(
+      await createApps(client, silentLog, patient).message({ ...address, service: well.service, protocol: 2 }, push),
+    ).toBe('accepted');
+  });
+
+  it('are asked again as soon as they answer', async () => {
+    const app = await startApp(2);
+    const waiting: (() => void)[] = [];
+    app.answer = () => new Promise((resolve) => waiting.push(() => resolve([{}])));
+    const apps = appsWith(hasty);
+    for (let times = 0; times < 16; times += 1) expect(await apps.message(app.address, push)).toBe('refused');
+    expect(await apps.message(app.address, push)).toBe('unreachable');
+    for (const answer of waiting) answer();
+    app.answer = async () => [{}];
+    await expect.poll(() => apps.message(app.address, push)).toBe('accepted');
+  });
+
+  it('are forgotten when they end', async () => {
+    const app = await startApp(2, never);
+    const apps = appsWith(hasty);
+    for (let times = 0; times < 17; times += 1) await apps.message(app.address, push);
+    await app.bus.close();
+    const again = await startBusApp(daemon.address, { protocol: 2, service: app.address.service });
+    onTestFinished(() => again.close());
+    expect(await apps.message(app.address, push)).toBe('accepted');
   });
 });
 

@@ -1,4 +1,12 @@
-import { type Bus, BusError, connectorPath, interfaceNames, stringDict } from '../../dbus/index.js';
+import {
+  type Bus,
+  type BusCall,
+  BusCallError,
+  BusError,
+  connectorPath,
+  interfaceNames,
+  stringDict,
+} from '../../dbus/index.js';
 import type { Log } from '../../runtime.js';
 import type { Push } from '../delivery/index.js';
 import { type Answer, answerOf } from './answer.js';
@@ -48,19 +56,38 @@ const defaultAppTimes: AppTimes = { answerMs: 30_000, silenceMs: 2_000, startMs:
 export function createApps(bus: Bus, log: Log, times: AppTimes = defaultAppTimes): Apps {
   const tells = createTells((err) => log.debug({ event: 'app.tell', err }, 'An app did not hear what it was told.'));
 
+  /** The owner of a name, after the bus has started it if need be; undefined when there is none, or nobody knows. */
   async function startedOwner(service: string): Promise<string | undefined> {
-    const owner = await bus.nameOwner(service);
-    if (owner !== undefined) return owner;
-    await bus.call({
-      destination: 'org.freedesktop.DBus',
-      path: '/org/freedesktop/DBus',
-      interface: 'org.freedesktop.DBus',
-      member: 'StartServiceByName',
-      signature: 'su',
-      args: [service, 0],
-      timeoutMs: times.startMs,
-    });
-    return await bus.nameOwner(service);
+    try {
+      const owner = await bus.nameOwner(service);
+      if (owner !== undefined) return owner;
+      await bus.call({
+        destination: 'org.freedesktop.DBus',
+        path: '/org/freedesktop/DBus',
+        interface: 'org.freedesktop.DBus',
+        member: 'StartServiceByName',
+        signature: 'su',
+        args: [service, 0],
+        timeoutMs: times.startMs,
+      });
+      return await bus.nameOwner(service);
+    } catch (error) {
+      if (error instanceof BusError) return undefined;
+      throw error;
+    }
+  }
+
+  /** Calls a program even if it never answers; such a one is not asked for replies any more. Gives whether it has answered. */
+  async function callMute(call: BusCall): Promise<boolean> {
+    try {
+      await bus.call(call);
+      return true;
+    } catch (error) {
+      const code = error instanceof BusError ? error.code : undefined;
+      if (code === 'ERR_BUS_UNANSWERED') await bus.call({ ...call, replyExpected: false });
+      else if (code !== 'ERR_BUS_TIMEOUT') throw error;
+      return false;
+    }
   }
 
   async function message1(
@@ -69,28 +96,23 @@ export function createApps(bus: Bus, log: Log, times: AppTimes = defaultAppTimes
   ): Promise<Answer> {
     const owner = await startedOwner(service);
     if (owner === undefined) return 'unreachable';
-    try {
-      await bus.call({
-        destination: service,
-        path: connectorPath,
-        interface: interfaceNames.connector1,
-        member: 'Message',
-        signature: 'says',
-        args: [token, payload, id],
-        timeoutMs: times.silenceMs,
-      });
-      return 'accepted';
-    } catch (error) {
-      if (!(error instanceof BusError) || error.code !== 'ERR_BUS_TIMEOUT') throw error;
-      return (await bus.nameOwner(service)) === owner ? 'accepted' : 'refused';
-    }
+    const hasAnswered = await callMute({
+      destination: service,
+      path: connectorPath,
+      interface: interfaceNames.connector1,
+      member: 'Message',
+      signature: 'says',
+      args: [token, payload, id],
+      timeoutMs: times.silenceMs,
+    });
+    return hasAnswered || (await bus.nameOwner(service)) === owner ? 'accepted' : 'refused';
   }
 
   async function message2(
     { service, token }: AppAddress,
     { id, payload }: Pick<Push, 'id' | 'payload'>,
   ): Promise<Answer> {
-    await bus.call({
+    const call: BusCall = {
       destination: service,
       path: connectorPath,
       interface: interfaceNames.connector2,
@@ -98,13 +120,23 @@ export function createApps(bus: Bus, log: Log, times: AppTimes = defaultAppTimes
       signature: 'a{sv}',
       args: [{ ...stringDict({ token, id }), message: { signature: 'ay', value: payload } }],
       timeoutMs: times.answerMs,
-    });
+      // The time in which it has to answer begins when it runs.
+      autoStart: false,
+    };
+    try {
+      await bus.call(call);
+    } catch (error) {
+      const isThere = answerOf(error) !== 'unreachable' || !(error instanceof BusCallError);
+      if (isThere) throw error;
+      if ((await startedOwner(service)) === undefined) return 'unreachable';
+      await bus.call(call);
+    }
     return 'accepted';
   }
 
   function tell(app: AppAddress, member: string, v1: readonly string[], v2: Record<string, string>): void {
     tells.tell(app.service, async () => {
-      await bus.call({
+      await callMute({
         destination: app.service,
         path: connectorPath,
         interface: app.protocol === 1 ? interfaceNames.connector1 : interfaceNames.connector2,
