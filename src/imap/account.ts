@@ -50,6 +50,13 @@ export interface ImapTimes {
   readonly keepAliveMs: number;
   /** How often a server without IDLE is asked for news. Default 60 s. */
   readonly pollMs: number;
+  /**
+   * The folder for spam is looked at after a start, and then with the first renewal of IDLE after this time. Default 15
+   * minutes: a misfiled push is late anyway, and most of them live longer. Infinity: never.
+   */
+  readonly junkLookMs: number;
+  /** The same for the INBOX when another folder is the main one. Default one hour: it is wrong if anything is there. */
+  readonly inboxLookMs: number;
   /** For the TCP and TLS handshakes together, and again for the greeting. Default 30 s. */
   readonly connectMs: number;
   /**
@@ -77,6 +84,8 @@ export const defaultTimes: ImapTimes = {
   checkAnswerMs: 20_000,
   keepAliveMs: 2 * 60_000,
   pollMs: 60_000,
+  junkLookMs: 15 * 60_000,
+  inboxLookMs: 60 * 60_000,
   connectMs: 30_000,
   answerMs: 60_000,
   retryFirstMs: 1_000,

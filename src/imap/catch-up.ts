@@ -1,6 +1,6 @@
-import type { Connection } from './connection.js';
 import { type Found, lookAt, lookSince } from './look.js';
 import { type Progress, planLook, searchBackDays } from './look-plan.js';
+import type { OpenFolder } from './open-folder.js';
 import { listUids, searchPushMail } from './search.js';
 import { chunkUids, uidsPerCommand } from './uid-set.js';
 
@@ -33,13 +33,13 @@ const directLookMessages = 1000;
  * Looks again at the messages that were still open when the connection before ended. One that has no valid header any
  * more is as good as gone: the server has given its UID to another message.
  */
-async function* lookAtOpen(connection: Connection, uids: readonly number[], progress: Progress): Looks {
+async function* lookAtOpen(folder: OpenFolder, uids: readonly number[], progress: Progress): Looks {
   for (const chunk of chunkUids(uids, uidsPerCommand)) {
-    const { found } = await connection.run((client) => lookAt(client, chunk));
+    const { found } = await folder.run((client) => lookAt(client, chunk));
     const stillOpen = new Set(found.map(({ uid }) => uid));
     yield {
       type: 'looked',
-      folder: connection.path,
+      folder: folder.path,
       found,
       gone: chunk.filter((uid) => !stillOpen.has(uid)),
       progress,
@@ -48,16 +48,16 @@ async function* lookAtOpen(connection: Connection, uids: readonly number[], prog
 }
 
 /** Looks at these messages part by part, and says at the end that the folder is looked through up to `lastUid`. */
-async function* lookInParts(connection: Connection, uids: readonly number[], lastUid: number): Looks {
-  const { uidValidity } = connection.folder;
+async function* lookInParts(folder: OpenFolder, uids: readonly number[], lastUid: number): Looks {
+  const { uidValidity } = folder;
   let last = lastUid;
   for (const chunk of chunkUids(uids, uidsPerCommand)) {
-    const { found } = await connection.run((client) => lookAt(client, chunk));
+    const { found } = await folder.run((client) => lookAt(client, chunk));
     const chunkLast = chunk.at(-1) ?? 0;
     last = Math.max(last, chunkLast);
-    yield { type: 'looked', folder: connection.path, found, gone: [], progress: { uidValidity, lastUid: chunkLast } };
+    yield { type: 'looked', folder: folder.path, found, gone: [], progress: { uidValidity, lastUid: chunkLast } };
   }
-  yield { type: 'looked', folder: connection.path, found: [], gone: [], progress: { uidValidity, lastUid: last } };
+  yield { type: 'looked', folder: folder.path, found: [], gone: [], progress: { uidValidity, lastUid: last } };
 }
 
 /**
@@ -66,54 +66,54 @@ async function* lookInParts(connection: Connection, uids: readonly number[], las
  * @param lastUid the last UID that is known to have been given out.
  * @param expected how many messages that may be.
  */
-export async function* lookFrom(connection: Connection, firstUid: number, lastUid: number, expected: number): Looks {
+export async function* lookFrom(folder: OpenFolder, firstUid: number, lastUid: number, expected: number): Looks {
   if (expected > directLookMessages) {
-    yield* lookInParts(connection, await listUids(connection, firstUid), lastUid);
+    yield* lookInParts(folder, await listUids(folder, firstUid), lastUid);
     return;
   }
-  const { uidValidity } = connection.folder;
-  const looked = await connection.run((client) => lookSince(client, firstUid));
+  const { uidValidity } = folder;
+  const looked = await folder.run((client) => lookSince(client, firstUid));
   const progress = { uidValidity, lastUid: Math.max(lastUid, looked.lastUid) };
-  yield { type: 'looked', folder: connection.path, found: looked.found, gone: [], progress };
+  yield { type: 'looked', folder: folder.path, found: looked.found, gone: [], progress };
 }
 
 /**
- * Everything that a SELECT calls for; see {@link planLook}.
+ * Everything that opening a folder calls for; see {@link planLook}.
  *
  * @param before how far the folder had been looked through.
  * @param openUids the messages that are still worked on.
  * @param now in milliseconds since 1970.
  */
 export async function* catchUp(
-  connection: Connection,
+  folder: OpenFolder,
   before: Progress | undefined,
   openUids: readonly number[],
   now: number,
 ): Looks {
-  const { uidValidity } = connection.folder;
-  const plan = planLook(before, connection.folder);
+  const { uidValidity } = folder;
+  const plan = planLook(before, folder);
   switch (plan.kind) {
     case 'begin':
       yield {
         type: 'looked',
-        folder: connection.path,
+        folder: folder.path,
         found: [],
         gone: [],
         progress: { uidValidity, lastUid: plan.lastUid },
       };
       return;
     case 'search': {
-      yield { type: 'renumbered', folder: connection.path };
-      const uids = await searchPushMail(connection, new Date(now - searchBackDays * dayMs));
-      yield* lookInParts(connection, uids, plan.lastUid);
+      yield { type: 'renumbered', folder: folder.path };
+      const uids = await searchPushMail(folder, new Date(now - searchBackDays * dayMs));
+      yield* lookInParts(folder, uids, plan.lastUid);
       return;
     }
     case 'nothing':
-      yield* lookAtOpen(connection, openUids, plan.before);
+      yield* lookAtOpen(folder, openUids, plan.before);
       return;
     case 'since':
-      yield* lookAtOpen(connection, openUids, plan.before);
-      yield* lookFrom(connection, plan.firstUid, plan.lastUid, plan.lastUid - plan.firstUid + 1);
+      yield* lookAtOpen(folder, openUids, plan.before);
+      yield* lookFrom(folder, plan.firstUid, plan.lastUid, plan.lastUid - plan.firstUid + 1);
       return;
   }
 }

@@ -1,40 +1,43 @@
-import type { ImapFlow } from 'imapflow';
-import PQueue from 'p-queue';
+import type { ListResponse } from 'imapflow';
 import type { Runtime } from '../runtime.js';
 import { onAbort } from './abort.js';
 import type { ImapAccount, ImapTimes } from './account.js';
 import { closeWhenSilent } from './answer-deadline.js';
 import { isLoggedIn, isSelected } from './client.js';
-import { ImapError, lostError, refusedError } from './errors.js';
+import { createCommandQueue } from './command-queue.js';
 import { logIn } from './log-in.js';
 import type { FolderState } from './look-plan.js';
+import { createNews } from './news.js';
+import { createFolderSwitch, type OpenFolder } from './open-folder.js';
 import { planRemoval, type RemovalPlan } from './removal-plan.js';
-import { selectFolder } from './select-folder.js';
+import { statusOf } from './select-folder.js';
 import { onUnchangedExists } from './unchanged-exists.js';
 
 /** For the command that is running, and then for LOGOUT, at the end: the whole process has 2 s. */
 const goodbyeMs = 500;
 
-/** One open connection with its folder selected. Commands run one after another; between them the caller idles. */
+/** One open connection. Commands run one after another; between them the caller idles in the main folder. */
 export interface Connection {
-  /** The name of the folder that is open. */
-  readonly path: string;
-  readonly folder: FolderState;
+  /** The folder of the account: the only one whose news are told. */
+  readonly main: OpenFolder;
+  /** How LIST names it: with the prefix of the namespace, if the server has one. */
+  readonly mainPath: string;
   readonly removal: RemovalPlan;
   /** Whether the server announces new mail by itself (RFC 2177). */
   readonly canIdle: boolean;
-  /** How many messages are in the folder at the moment. */
-  readonly messages: number;
-  /**
-   * Runs one command after those before it. Rejects with `ERR_IMAP_LOST` when the connection goes away or gives no
-   * answer in time, with `ERR_IMAP_REFUSED` when the server says no.
-   */
-  run<T>(command: (client: ImapFlow) => Promise<T>): Promise<T>;
+  /** Opens another folder, by EXAMINE as long as nothing is to be changed in it. */
+  visit(path: string): Promise<OpenFolder>;
+  /** Goes back to the main folder if another one is open. */
+  goHome(): Promise<void>;
+  /** The state of a folder that need not be open (STATUS); undefined when the server gives none. */
+  status(path: string): Promise<FolderState | undefined>;
+  /** All folders (LIST). */
+  list(): Promise<readonly ListResponse[]>;
   /** Resolves when every command given so far has ended. */
   quiet(): Promise<void>;
   /**
-   * Idles until a command is run, the server has had enough or the connection ends; not at all while a command runs.
-   * Only when `canIdle`.
+   * Idles until a command is run, the server has had enough or the connection ends; not at all while a command runs or
+   * another folder is open. Only when `canIdle`.
    */
   idle(): Promise<'broken' | 'ended by server'>;
   /** Whether the server could announce something now, and nothing has been asked of it. */
@@ -57,27 +60,8 @@ export interface Connection {
   close(): Promise<void>;
 }
 
-function trashOf(
-  folders: readonly { readonly path: string; readonly specialUse?: string | undefined }[],
-): string | undefined {
+function trashOf(folders: readonly ListResponse[]): string | undefined {
   return folders.find(({ specialUse }) => specialUse === '\\Trash')?.path;
-}
-
-/** Hands news to a listener, or keeps them until there is one. */
-function createNews(): { tell: (arrived: number) => void; listen: (listener: (arrived: number) => void) => void } {
-  let listener: ((arrived: number) => void) | undefined;
-  let untold: number | undefined;
-  return {
-    tell: (arrived) => {
-      if (listener === undefined) untold = (untold ?? 0) + arrived;
-      else listener(arrived);
-    },
-    listen: (next) => {
-      listener = next;
-      if (untold !== undefined) next(untold);
-      untold = undefined;
-    },
-  };
 }
 
 /**
@@ -94,43 +78,23 @@ export async function openConnection(
   signal: AbortSignal,
 ): Promise<Connection> {
   const { flow: client, failure } = await logIn(account, times, runtime, signal);
-  const commands = new PQueue({ concurrency: 1 });
+  const commands = createCommandQueue(client, failure, times.answerMs, runtime);
+  const folders = createFolderSwitch(client, commands);
   const closed = new AbortController();
   const news = createNews();
-  let commandsRun = 0;
-  client.on('exists', ({ count, prevCount }) => news.tell(Math.max(0, count - prevCount)));
-  onUnchangedExists(client, () => news.tell(0));
+  let main: OpenFolder | undefined;
+  let mainPath: string | undefined;
+  const isHome = (): boolean => folders.current === main && isSelected(client);
+  const arrived = (path: string, messages: number): void => {
+    // What another folder gets is seen when it is looked at.
+    if (mainPath === undefined || path === mainPath) news.tell(messages);
+  };
+  client.on('exists', ({ path, count, prevCount }) => arrived(path, Math.max(0, count - prevCount)));
+  onUnchangedExists(client, (path) => arrived(path, 0));
   client.on('close', () => news.tell(0));
 
   const pause = (ms: number): Promise<void> => runtime.sleep(ms, closed.signal).catch(() => {});
-
-  function lost(cause?: unknown): ImapError {
-    client.close();
-    return lostError(failure() ?? cause);
-  }
-
-  async function answer<T>(isReady: (client: ImapFlow) => boolean, command: (client: ImapFlow) => Promise<T>) {
-    if (!isReady(client)) throw lost();
-    const finished = new AbortController();
-    const deadline = closeWhenSilent(client, times.answerMs, runtime, finished.signal);
-    try {
-      const result = await command(client);
-      // After a BYE the library answers every command as if nothing were there, which is not the truth.
-      if (!isReady(client)) throw lost();
-      return result;
-    } catch (cause) {
-      if (!isReady(client)) throw lost(cause);
-      throw cause instanceof ImapError ? cause : refusedError(cause);
-    } finally {
-      finished.abort();
-      await deadline;
-    }
-  }
-
-  async function run<T>(command: (client: ImapFlow) => Promise<T>): Promise<T> {
-    commandsRun += 1;
-    return await commands.add(() => answer(isSelected, command));
-  }
+  const list = (): Promise<readonly ListResponse[]> => commands.add((ask) => ask('login', (c) => c.list()));
 
   let checking: Promise<void> | undefined;
 
@@ -138,7 +102,7 @@ export async function openConnection(
     const finished = new AbortController();
     const deadline = closeWhenSilent(client, times.checkAnswerMs, runtime, finished.signal);
     try {
-      await run((c) => c.noop());
+      await main?.run((c) => c.noop());
     } finally {
       finished.abort();
       await deadline;
@@ -148,9 +112,12 @@ export async function openConnection(
 
   let forgetSignal = onAbort(signal, () => client.close());
   try {
-    const folder = await answer(isLoggedIn, (c) => selectFolder(c, account.folder));
+    const opened = await folders.open(account.folder, 'change');
+    main = opened;
+    const listedPath = client.mailbox === false ? account.folder : client.mailbox.path;
+    mainPath = listedPath;
     const capabilities = new Set(client.capabilities.keys());
-    const trash = capabilities.has('X-GM-EXT-1') ? trashOf(await run((c) => c.list())) : undefined;
+    const trash = capabilities.has('X-GM-EXT-1') ? trashOf(await list()) : undefined;
     signal.throwIfAborted();
     forgetSignal();
     forgetSignal = onAbort(signal, () => {
@@ -158,22 +125,24 @@ export async function openConnection(
       void pause(goodbyeMs).then(() => client.close());
     });
     return {
-      path: account.folder,
-      folder,
+      main: opened,
+      mainPath: listedPath,
       removal: planRemoval(capabilities, trash),
       canIdle: capabilities.has('IDLE'),
-      get messages() {
-        return client.mailbox === false ? 0 : client.mailbox.exists;
+      visit: (path) => folders.open(path, 'look'),
+      goHome: async () => {
+        if (!isHome()) await opened.reopen();
       },
-      run,
-      quiet: () => commands.onIdle(),
+      status: (path) => commands.add((ask) => ask('login', (c) => statusOf(c, path))),
+      list,
+      quiet: commands.quiet,
       idle: async () => {
         // Between the parts of a command IDLE would hold up the rest of it.
-        if (commands.size + commands.pending > 0) return 'broken';
-        const before = commandsRun;
+        if (commands.isBusy || !isHome()) return 'broken';
+        const before = commands.given;
         // It fails when the connection ends, which the caller sees anyway.
         await client.idle().catch(() => {});
-        return commandsRun === before && isSelected(client) ? 'ended by server' : 'broken';
+        return commands.given === before && isSelected(client) ? 'ended by server' : 'broken';
       },
       get isIdling() {
         return client.idling;
@@ -184,7 +153,7 @@ export async function openConnection(
       },
       onNews: news.listen,
       get isOver() {
-        return !isSelected(client);
+        return !isLoggedIn(client);
       },
       get error() {
         return failure();

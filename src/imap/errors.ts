@@ -157,6 +157,24 @@ export function unnumberedError(path: string, missing: 'UIDVALIDITY' | 'UIDNEXT'
   );
 }
 
+/** The error of a change in a folder in which the server lets nothing be changed. */
+export function readOnlyError(path: string): ImapError {
+  return new ImapError(
+    'ERR_IMAP_REFUSED',
+    `The folder "${path}" is read-only, so that delivered push mail stays in it: give the account the right to delete there, or set another "folder".`,
+    { disposition: 'action-required' },
+  );
+}
+
+/** The error of a folder whose messages have got other UIDs since it was opened before (RFC 9051 §2.3.1.1). */
+export function renumberedError(path: string): ImapError {
+  return new ImapError(
+    'ERR_IMAP_LOST',
+    `The mail server has numbered the folder "${path}" anew: it is looked through again by itself.`,
+    { disposition: 'transient' },
+  );
+}
+
 /** The error of a command that the server answered with NO or BAD. */
 export function refusedError(cause?: unknown): ImapError {
   return new ImapError(

@@ -12,6 +12,11 @@ export interface FolderState {
   readonly uidNext: number;
 }
 
+/** Whether a UID still means the message that it meant before: UIDNEXT never goes back, unless a backup was restored. */
+export function isSameNumbering(before: FolderState, now: FolderState): boolean {
+  return before.uidValidity === now.uidValidity && before.uidNext <= now.uidNext;
+}
+
 /** What to look at when a folder has been opened. */
 export type LookPlan =
   /** The first time ever: nothing that is there can be for us; begin behind it. */

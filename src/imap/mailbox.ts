@@ -3,19 +3,21 @@ import type { ImapAccount, ImapTimes } from './account.js';
 import { type Announcing, trusted } from './announcing.js';
 import { createBell } from './bell.js';
 import { catchUp, type LookedEvent, lookFrom, type RenumberedEvent } from './catch-up.js';
-import { type Connection, openConnection } from './connection.js';
-import { lostError } from './errors.js';
-import { type FetchedMail, fetchMail } from './fetch-mail.js';
+import { openConnection } from './connection.js';
+import { ImapError, lostError } from './errors.js';
+import type { FetchedMail } from './fetch-mail.js';
 import type { Progress } from './look-plan.js';
 import type { MessageRef } from './message-ref.js';
-import { createReach, type Reach } from './reach.js';
+import { createReach } from './reach.js';
 import { createReconnecting } from './reconnecting.js';
-import { type Removed, removeMessages } from './remove.js';
+import type { Removed } from './remove.js';
+import { fetchOver, removeOver, type Session } from './session.js';
+import { createSideFolders, inbox, type SideFolders } from './side-folders.js';
 import { notWaited, waitForNews } from './wait-for-news.js';
 
 /** What happens in a mailbox, in order. */
 export type MailboxEvent =
-  /** The folder is open; looks follow. */
+  /** The main folder is open; looks follow. */
   | { readonly type: 'connected'; readonly canIdle: boolean }
   | RenumberedEvent
   | LookedEvent
@@ -24,7 +26,7 @@ export type MailboxEvent =
   /** The connection is gone, or could not be made; it is tried again after `retryMs`. */
   | { readonly type: 'disconnected'; readonly error: unknown; readonly retryMs: number };
 
-/** One folder of one account over at most one connection. */
+/** One account over at most one connection: its main folder at once, and now and then those where pushes go astray. */
 export interface Mailbox {
   /**
    * Connects, looks, idles and reconnects until `signal` is aborted, and tells what happens. To be iterated once. The
@@ -37,7 +39,7 @@ export interface Mailbox {
    */
   fetch(message: MessageRef, maxBytes: number): Promise<FetchedMail>;
   /**
-   * Takes messages out of the folder. Only those that the present connection has found are touched: open ones are
+   * Takes messages out of their folders. Only those that the present connection has found are touched: open ones are
    * looked at again after every reconnect, and until then this rejects with `ERR_IMAP_LOST`; those that were not found
    * again, or belong to another UIDVALIDITY, are passed over. Rejects with an {@link ImapError}.
    */
@@ -61,22 +63,21 @@ export interface MailboxOptions {
   readonly openUids: (folder: string) => readonly number[];
 }
 
-/** A connection, and what may be removed over it. */
-interface Session {
-  readonly connection: Connection;
-  readonly reach: Reach;
-}
-
 async function* run(
-  { connection, reach }: Session,
+  session: Session,
+  sides: SideFolders,
   { progress, openUids, times, runtime }: MailboxOptions,
   server: { announcing: Announcing },
   signal: AbortSignal,
 ): AsyncGenerator<MailboxEvent, void, void> {
+  const { connection } = session;
+  const { main } = connection;
   const bell = createBell();
   connection.onNews(bell.ring);
   yield { type: 'connected', canIdle: connection.canIdle };
-  for await (const event of catchUp(connection, progress(connection.path), openUids(connection.path), runtime.now())) {
+  const reach = createReach(main, progress(main.path));
+  session.visited.set(main.path, { folder: main, reach });
+  for await (const event of catchUp(main, progress(main.path), openUids(main.path), runtime.now())) {
     if (event.type === 'looked') reach.found(event.found);
     yield event;
   }
@@ -84,14 +85,22 @@ async function* run(
   let waited = { ...notWaited, announcing: server.announcing };
   while (!signal.aborted) {
     if (connection.isOver) throw lostError(connection.error);
+    const lastUid = progress(main.path)?.lastUid ?? main.uidNext - 1;
+    // What came while another folder was open is told by no news, but by opening this one again.
+    const missed = Math.max(0, main.uidNext - 1 - lastUid);
     const arrived = bell.answer();
-    if (arrived !== undefined) {
-      const lastUid = progress(connection.path)?.lastUid ?? connection.folder.uidNext - 1;
-      yield* lookFrom(connection, lastUid + 1, lastUid, arrived);
+    if (arrived !== undefined || missed > 0) {
+      yield* lookFrom(main, lastUid + 1, lastUid + missed, (arrived ?? 0) + missed);
+      continue;
+    }
+    if (sides.isDue(session)) {
+      yield* sides.look(session);
       continue;
     }
     const quiet = await Promise.race([connection.quiet().then(() => true), bell.rung().then(() => false)]);
     if (!quiet) continue;
+    await connection.goHome();
+    if (main.uidNext - 1 > lastUid) continue;
     waited = await waitForNews(connection, times, runtime, bell, waited);
     const { isReliable: reliable } = waited.announcing;
     const isNew = reliable !== server.announcing.isReliable;
@@ -102,7 +111,11 @@ async function* run(
 
 /** Makes a {@link Mailbox}; nothing is connected before its events are iterated. */
 export function createMailbox(options: MailboxOptions): Mailbox {
-  const { account, times, runtime } = options;
+  const { times, runtime } = options;
+  // Any case means the same folder (RFC 9051 §5.1).
+  const folder = options.account.folder.toUpperCase() === inbox ? inbox : options.account.folder;
+  const account = { ...options.account, folder };
+  const sides = createSideFolders(options);
   const reconnecting = createReconnecting(times, runtime);
   const server = { announcing: trusted };
   let current: Session | undefined;
@@ -113,10 +126,12 @@ export function createMailbox(options: MailboxOptions): Mailbox {
       try {
         const connection = await openConnection(account, times, runtime, reconnecting.begin(signal));
         reconnecting.opened();
-        current = { connection, reach: createReach(connection.folder, options.progress(connection.path)) };
-        yield* run(current, options, server, signal);
+        current = { connection, visited: new Map() };
+        yield* run(current, sides, options, server, signal);
       } catch (cause) {
         error = cause;
+        // What a rule would have filed there is in the INBOX now.
+        if (cause instanceof ImapError && cause.code === 'ERR_IMAP_FOLDER') sides.hurry();
       } finally {
         const closing = current;
         current = undefined;
@@ -128,6 +143,17 @@ export function createMailbox(options: MailboxOptions): Mailbox {
     }
   }
 
+  /** Beside the main folder a refusal may mean that the folder is gone, of which nothing else tells. */
+  async function hurried<T>(done: Promise<T>, messages: readonly MessageRef[]): Promise<T> {
+    try {
+      return await done;
+    } catch (error) {
+      const isRefusal = error instanceof ImapError && error.code === 'ERR_IMAP_REFUSED';
+      if (isRefusal && messages.some((message) => message.folder !== folder)) sides.hurry();
+      throw error;
+    }
+  }
+
   function open(): Session {
     if (current === undefined || current.connection.isOver) throw lostError(current?.connection.error);
     return current;
@@ -135,16 +161,8 @@ export function createMailbox(options: MailboxOptions): Mailbox {
 
   return {
     events,
-    fetch: async ({ folder, uid, uidValidity }, maxBytes) => {
-      const { connection } = open();
-      if (folder !== connection.path || uidValidity !== connection.folder.uidValidity) return { kind: 'gone' };
-      return await connection.run((client) => fetchMail(client, uid, maxBytes));
-    },
-    remove: async (messages) => {
-      const { connection, reach } = open();
-      const uids = reach.within(messages.filter(({ folder }) => folder === connection.path));
-      return await connection.run((client) => removeMessages(client, connection.removal, uids));
-    },
+    fetch: async (message, maxBytes) => await hurried(fetchOver(open(), message, maxBytes), [message]),
+    remove: async (messages) => await hurried(removeOver(open(), messages), messages),
     wake: (reason) => {
       runtime.log.debug({ event: 'imap.wake', reason }, 'The line to the mail server is put to the test.');
       if (current === undefined) reconnecting.wake();

@@ -39,14 +39,19 @@ function isRefusedLogin(error: unknown): boolean {
   return error instanceof ImapError && error.code === 'ERR_IMAP_LOGIN' && error.disposition === 'action-required';
 }
 
+/** Whether it does not pass by itself. */
+function isForSomebody(error: unknown): boolean {
+  return error instanceof ImapError && error.disposition === 'action-required' && error.code !== 'ERR_IMAP_FOLDER';
+}
+
 /**
  * A connection has ended, or could not be made.
  *
  * | why | pause | may be cut short |
  * |---|---|---|
  * | it had lasted `answerMs` | `retryFirstMs` | yes |
- * | anything that passes | doubles from `retryFirstMs` to `retryMaxMs` | yes |
- * | certificate, folder: somebody has to act | `retryMaxMs` | yes: it may be the network's own login page |
+ * | anything that passes; a folder, which may be made at any moment | doubles from `retryFirstMs` to `retryMaxMs` | yes |
+ * | certificate: somebody has to act | `retryMaxMs` | yes: it may be the network's own login page |
  * | login refused | doubles from `retryMaxMs` to `refusedMaxMs` | no: knocking again with a refused password locks accounts |
  *
  * Every pause is between half of that and all of it, and is longer if there were too many logins.
@@ -76,7 +81,7 @@ export function planRetry(
   }
   // Only a connection that has lasted shows that the server is well.
   const failures = openMs !== undefined && openMs > answerMs ? 0 : tries.failures;
-  const first = error instanceof ImapError && error.disposition === 'action-required' ? retryMaxMs : retryFirstMs;
+  const first = isForSomebody(error) ? retryMaxMs : retryFirstMs;
   return {
     tries: { ...tries, failures: failures + 1, refusals: openMs === undefined ? tries.refusals : 0 },
     plan: { pauseMs: Math.max(limitMs, backOffMs(failures, first, retryMaxMs, random)), leastMs: limitMs },

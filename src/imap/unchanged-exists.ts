@@ -7,20 +7,18 @@ interface Handling {
   readonly untaggedHandlers: Record<string, Handler | undefined>;
 }
 
-const messagesOf = (client: ImapFlow): number => (client.mailbox === false ? 0 : client.mailbox.exists);
-
 /**
- * Calls back when the server tells the number of messages that it told before, of which the library says nothing. It can
+ * Calls back, with the folder that is open, when the server tells the number of messages that it told before, of which the library says nothing. It can
  * mean that one has come and another is gone: a server may count in the new one before it says which was removed.
  *
  * To be called on a client that is connected.
  */
-export function onUnchangedExists(client: ImapFlow, listener: () => void): void {
+export function onUnchangedExists(client: ImapFlow, listener: (path: string) => void): void {
   const { untaggedHandlers } = client as unknown as Handling;
   const known = untaggedHandlers.EXISTS;
   untaggedHandlers.EXISTS = async (...response) => {
-    const before = messagesOf(client);
+    const before = client.mailbox === false ? undefined : client.mailbox.exists;
     await known?.(...response);
-    if (messagesOf(client) === before) listener();
+    if (client.mailbox !== false && client.mailbox.exists === before) listener(client.mailbox.path);
   };
 }

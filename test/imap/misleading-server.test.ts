@@ -270,7 +270,7 @@ describe('a server without lasting numbers', () => {
   it('is asked by STATUS when SELECT tells no UIDNEXT', async () => {
     const { server, watched } = await start({ uidNext: null, messages: [{ uid: 7, header: notify() }] });
     expect(await watched.next('looked')).toMatchObject({ found: [], progress: { lastUid: 7 } });
-    expect(server.commands).toContain('STATUS INBOX (UIDNEXT)');
+    expect(server.commands).toContain('STATUS INBOX (UIDNEXT UIDVALIDITY)');
   });
 
   it('cannot be used when STATUS does not tell it either', async () => {

@@ -23,9 +23,12 @@ export interface Watch {
   next<Type extends MailboxEvent['type']>(type: Type): Promise<EventOf<Type>>;
   /** The next look that found something. */
   found(): Promise<EventOf<'looked'>>;
-  progress(): Progress | undefined;
-  /** UIDs that were found and are not gone. */
+  /** Of the main folder, unless another is named. */
+  progress(folder?: string): Progress | undefined;
+  /** UIDs in the main folder that were found and are not gone. */
   readonly open: Set<number>;
+  /** The same of any folder. */
+  openIn(folder: string): Set<number>;
   /** Aborts, and resolves when the events have ended; time stands still meanwhile if it is manual. */
   abort(): Promise<void>;
   /** Aborts, and resolves when the events have ended; manual time goes on meanwhile. */
@@ -42,10 +45,15 @@ export interface WatchOptions {
   /** How far an earlier watch had come. Default: nothing is known. */
   readonly progress?: Progress | undefined;
   readonly open?: Iterable<number>;
+  /** The same of other folders. Default: they were never looked at, and nothing that is in them is of interest. */
+  readonly others?: Readonly<Record<string, Progress>>;
 }
 
 /** Connects again at once. */
 export const quickly: Partial<ImapTimes> = { retryFirstMs: 1, retryMaxMs: 20, refusedMaxMs: 20, loginsPerMinute: 1000 };
+
+/** Looks at no folder beside the main one, unless a test says otherwise. */
+const straight: Partial<ImapTimes> = { junkLookMs: Number.POSITIVE_INFINITY, inboxLookMs: Number.POSITIVE_INFINITY };
 
 /** Watches the INBOX; ends with the running test at the latest. */
 export function watch(
@@ -62,14 +70,20 @@ export function watch(
     folder: 'INBOX',
     ...options.account,
   };
-  const open = new Set(options.open);
-  let progress = options.progress;
+  const progress = new Map<string, Progress>(Object.entries(options.others ?? {}));
+  if (options.progress !== undefined) progress.set(account.folder, options.progress);
+  const open = new Map<string, Set<number>>([[account.folder, new Set(options.open)]]);
+  const openIn = (folder: string): Set<number> => {
+    const uids = open.get(folder) ?? new Set();
+    open.set(folder, uids);
+    return uids;
+  };
   const mailbox = createMailbox({
     account,
-    times: { ...defaultTimes, ...quickly, ...options.times },
+    times: { ...defaultTimes, ...quickly, ...straight, ...options.times },
     runtime: options.time?.runtime ?? createRuntime(),
-    progress: () => progress,
-    openUids: () => [...open],
+    progress: (folder) => progress.get(folder),
+    openUids: (folder) => [...openIn(folder)],
   });
   const events: MailboxEvent[] = [];
   const stopping = new AbortController();
@@ -77,11 +91,11 @@ export function watch(
   let wake = (): void => {};
   const ended = (async () => {
     for await (const event of mailbox.events(stopping.signal)) {
-      if (event.type === 'renumbered') open.clear();
+      if (event.type === 'renumbered') openIn(event.folder).clear();
       if (event.type === 'looked') {
-        progress = event.progress;
-        for (const { uid } of event.found) open.add(uid);
-        for (const uid of event.gone) open.delete(uid);
+        progress.set(event.folder, event.progress);
+        for (const { uid } of event.found) openIn(event.folder).add(uid);
+        for (const uid of event.gone) openIn(event.folder).delete(uid);
       }
       events.push(event);
       wake();
@@ -118,8 +132,9 @@ export function watch(
     next: async (type) => (await nextThat((event) => event.type === type)) as EventOf<typeof type>,
     found: async () =>
       (await nextThat((event) => event.type === 'looked' && event.found.length > 0)) as EventOf<'looked'>,
-    progress: () => progress,
-    open,
+    progress: (folder = account.folder) => progress.get(folder),
+    open: openIn(account.folder),
+    openIn,
     abort,
     stop,
   };

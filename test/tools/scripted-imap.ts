@@ -119,12 +119,13 @@ export async function startScriptedImap(options: ScriptedImapOptions = {}): Prom
         return [`* CAPABILITY ${capabilities}`];
       case 'LIST':
         return [args === '"" ""' ? '* LIST (\\Noselect) "/" ""' : '* LIST () "/" INBOX'];
-      case 'SELECT': {
+      case 'SELECT':
+      case 'EXAMINE': {
         const next = options.uidNext === null ? [] : [`* OK [UIDNEXT ${nextUid()}] next`];
         return [`* ${messages.length} EXISTS`, `* OK [UIDVALIDITY ${uidValidity}] valid`, ...next];
       }
       case 'STATUS':
-        return [`* STATUS INBOX (UIDNEXT ${nextUid()})`];
+        return [`* STATUS INBOX (UIDNEXT ${nextUid()} UIDVALIDITY ${uidValidity})`];
       case 'UID FETCH':
         return messages.filter(({ uid }) => inSet(uid, set, last)).map((message) => fetched(message, args));
       case 'UID SEARCH':
