@@ -3,7 +3,7 @@ import { createManualTime } from '../../test/tools/manual-time.js';
 import { temporaryDirectory } from '../../test/tools/temporary-directory.js';
 import { formatAutocrypt, generateKey, type PrivateKey, seal, serializePrivateKey } from '../crypto/index.js';
 import { type Found, ImapError, type MailboxEvent, type MessageRef } from '../imap/index.js';
-import { composeInner, composeMail } from '../notify-spec/index.js';
+import { composeInner, composeMail, type Urgency } from '../notify-spec/index.js';
 import type { Answer } from './apps/index.js';
 import { createChannels } from './channels.js';
 import { createFolders } from './folders.js';
@@ -53,13 +53,18 @@ interface PushParts {
   readonly id: string;
   readonly signer?: PrivateKey;
   readonly withHandshake?: boolean;
+  readonly urgency?: Urgency;
+  readonly topic?: string;
+  readonly secondsAgo?: number;
 }
 
 /** A push mail for a channel. */
-async function pushMail(letter: string, { id, signer = senders[0], withHandshake = true }: PushParts) {
+async function pushMail(letter: string, more: PushParts) {
+  const { id, signer = senders[0], withHandshake = true, urgency = 'normal', topic, secondsAgo = 0 } = more;
   const from = signer.address ?? '';
   const parts = { from, to: address, date: new Date(now), messageId: `<${id}@app.example>` };
-  const push = { channel: channelOf(letter), id, timestamp: now / 1000, ttlSeconds: 3600, urgency: 'normal' as const };
+  const timestamp = now / 1000 - secondsAgo;
+  const push = { channel: channelOf(letter), id, timestamp, ttlSeconds: 3600, urgency, ...(topic && { topic }) };
   const data = composeInner({ ...parts, push, payload: Buffer.from(id) });
   const armored = await seal(data, { recipient: channelKey.publicKey, signer, now });
   const autocrypt = formatAutocrypt({ address: from, keydata: signer.publicKey.keydata, preferEncrypt: 'mutual' });
@@ -336,6 +341,57 @@ describe('the post room', () => {
     );
     await expect.poll(() => s.uids()).toEqual([1, 2]);
     expect(s.delivered.sort()).toEqual(['a 1 1', 'b 3 3']);
+  });
+});
+
+describe('the post room and the device', () => {
+  const low = (letter: string) => pushMail(letter, { id: letter, urgency: 'low' });
+
+  it('hold what is not urgent, in channels old and new, until the device asks for less', async () => {
+    const s = await createSetting([registrationOf('a')]);
+    s.room.minimumUrgency('normal');
+    s.channels.put(registrationOf('b'));
+    s.room.registrationChanged(registrationOf('b'));
+    await s.arrive(['a', await low('a')], ['b', await low('b')], ['a', await pushMail('a', { id: '2' })]);
+    await expect.poll(() => s.uids()).toEqual([1, 2]);
+    await expect.poll(() => s.logged.filter((event) => event === 'push.held')).toHaveLength(2);
+    expect(s.delivered).toEqual(['a 2 2']);
+    const summaries = ['a', 'b'].map((letter) => s.room.summary(channelOf(letter)));
+    expect(summaries).toMatchObject([
+      { open: 1, held: 1 },
+      { open: 1, held: 1 },
+    ]);
+    s.room.minimumUrgency('low');
+    await settled(s);
+    expect(s.delivered.sort()).toEqual(['a 2 2', 'a a a', 'b b b']);
+  });
+
+  it('deliver what is held before its TTL ends', async () => {
+    const s = await createSetting([registrationOf('a')]);
+    s.room.minimumUrgency('high');
+    await s.arrive(['a', await low('a')]);
+    await expect.poll(() => s.room.summary(channelOf('a'))?.held).toBe(1);
+    s.time.pass(54 * minute);
+    expect(s.delivered).toEqual([]);
+    s.time.pass(minute);
+    await settled(s);
+    expect(s.delivered).toEqual(['a a a']);
+  });
+});
+
+describe('a push that comes late', () => {
+  it('is not delivered after a later one of its topic, also when that was before a restart', async () => {
+    const directory = await temporaryDirectory();
+    const s = await createSetting([registrationOf('a')], directory);
+    await s.arrive(['a', await pushMail('a', { id: 'new', topic: 'news' })]);
+    await settled(s);
+    await s.store.close();
+    const again = await createSetting([], directory);
+    const late = { id: 'late', topic: 'news', secondsAgo: 1 };
+    await again.arrive(['a', await pushMail('a', late)], ['a', await pushMail('a', { id: 'other', topic: 'weather' })]);
+    await settled(again);
+    expect([s.delivered, again.delivered]).toEqual([['a new new'], ['a other other']]);
+    expect(again.logged).toContain('push.superseded');
   });
 });
 
