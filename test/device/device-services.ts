@@ -39,7 +39,7 @@ export interface NetworkFacts {
 /** A system bus of its own with UPower, NetworkManager and logind on it, as python-dbusmock shows them. */
 export interface DeviceServices {
   readonly bus: PrivateBus;
-  /** Starts a service; resolves when it answers. */
+  /** Starts a service if it does not run; resolves when it answers. */
   start(name: ServiceName): Promise<void>;
   /** Ends a service and resolves when it has left the bus. */
   end(name: ServiceName): Promise<void>;
@@ -124,6 +124,7 @@ export async function startDeviceServices(): Promise<DeviceServices> {
   return {
     bus,
     start: async (name) => {
+      if (processes.has(name)) return;
       const child = spawn(python, ['-m', 'dbusmock', '--system', '--template', name], {
         env: { ...process.env, DBUS_SYSTEM_BUS_ADDRESS: bus.address },
         stdio: 'ignore',

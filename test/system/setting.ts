@@ -28,6 +28,8 @@ export interface Daemon {
 /** How a daemon is started, where it is not as always. */
 export interface DaemonStart {
   readonly offline?: boolean;
+  /** Whether it logs more than people need. */
+  readonly verbose?: boolean;
   /** In addition to the session bus; there is no system bus unless it is given here. */
   readonly environment?: Readonly<Record<string, string>>;
 }
@@ -110,16 +112,17 @@ export async function createSetting(server: TestMailServer, more = ''): Promise<
     };
   }
 
-  async function startDaemon({ offline = false, environment = {} }: DaemonStart = {}): Promise<Daemon> {
+  async function startDaemon({ offline, verbose, environment = {} }: DaemonStart = {}): Promise<Daemon> {
+    const more = verbose === true ? ['--verbose'] : [];
     const daemon = startLineProcess({
       name: 'daemon',
-      args: [daemonCommand, 'daemon', '--config', config, '--state-dir', join(directory.path, 'state')],
+      args: [daemonCommand, 'daemon', '--config', config, '--state-dir', join(directory.path, 'state'), ...more],
       environment: { DBUS_SESSION_BUS_ADDRESS: bus.address, DBUS_SYSTEM_BUS_ADDRESS: noBus, ...environment },
       from: 'stderr',
     });
     daemons.add(daemon);
     await daemon.next(isEvent('daemon.ready'));
-    if (!offline) await daemon.next(isEvent('imap.connected'));
+    if (offline !== true) await daemon.next(isEvent('imap.connected'));
     return {
       pid: daemon.pid,
       logged: (event, endpoint) => {
