@@ -2,6 +2,7 @@ import { type Bus, BusError, connectBus, distributorPath, isUniqueName } from '.
 import { createMailbox, defaultTimes, type ImapAccount, type ImapTimes, type Progress } from '../imap/index.js';
 import type { Runtime } from '../runtime.js';
 import { createApps } from './apps/index.js';
+import { busName } from './bus-name.js';
 import { createChannels } from './channels.js';
 import { createDevice, minimumUrgency } from './device/index.js';
 import { createFolders } from './folders.js';
@@ -14,9 +15,6 @@ import { createPostRoom } from './post-room.js';
 import { createRegistrar, distributor1, distributor2 } from './registration/index.js';
 import { openStore, type Registration, type Store } from './store/index.js';
 import { createTally } from './tally.js';
-
-/** The name by which apps find this distributor. */
-export const busName = 'org.unifiedpush.Distributor.mailpush';
 
 /** What a distributor is started with. */
 export interface DistributorOptions {

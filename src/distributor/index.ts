@@ -1,5 +1,6 @@
 /** The distributor: between the mailbox and the apps. */
-export { busName, type DistributorOptions, runDistributor } from './distributor.js';
+export { busName } from './bus-name.js';
+export { type DistributorOptions, runDistributor } from './distributor.js';
 export {
   type AppList,
   type AppStatus,

@@ -118,6 +118,14 @@ describe('without a daemon', () => {
     expect(stderr).toMatch(says);
   });
 
+  it('that can be asked, but one that serves apps, it exits with 69 and says that', async () => {
+    const setting = await daemonSetting(143);
+    await (await busClient(setting)).requestName(daemonName);
+    const { code, stdout, stderr } = await ask(setting);
+    expect({ code, stdout }).toEqual({ code: 69, stdout: '' });
+    expect(stderr).toMatch(/^mailpush: The daemon runs but cannot be asked at the moment: .*\n$/);
+  });
+
   it('it exits with 69 after the daemon has ended because its login was refused', async () => {
     const mail = await mailServer();
     const setting = await daemonSetting(mail.imap.port);

@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import { BusCallError, connectBus, errorNames } from '../../dbus/index.js';
 import { MailpushError } from '../../errors.js';
+import { busName } from '../bus-name.js';
 import { managementInterface, managementName, managementPath } from './names.js';
 import { type AppList, appListSchema, type Status, statusSchema } from './status.js';
 
@@ -21,6 +22,11 @@ const answerMs = 10_000;
 
 const nobody: readonly string[] = [errorNames.nameHasNoOwner, errorNames.serviceUnknown];
 
+const absent =
+  'The daemon is not running on this session bus: start it with "systemctl --user start mailpush" or "mailpush daemon", and look at its log if it ends.';
+const mute =
+  'The daemon runs but cannot be asked at the moment: ask again in a minute, then look at its log and restart it.';
+
 async function call(member: string, signal: AbortSignal): Promise<string> {
   const bus = await connectBus({ signal });
   try {
@@ -37,11 +43,8 @@ async function call(member: string, signal: AbortSignal): Promise<string> {
     return String(json);
   } catch (cause) {
     if (!(cause instanceof BusCallError && nobody.includes(cause.errorName))) throw cause;
-    throw new ManagementError(
-      'ERR_DAEMON_ABSENT',
-      'The daemon is not running on this session bus: start it with "systemctl --user start mailpush" or "mailpush daemon", and look at its log if it ends.',
-      { cause, disposition: 'action-required' },
-    );
+    const isThere = (await bus.nameOwner(busName).catch(() => undefined)) !== undefined;
+    throw new ManagementError('ERR_DAEMON_ABSENT', isThere ? mute : absent, { cause, disposition: 'action-required' });
   } finally {
     await bus.close();
   }

@@ -16,14 +16,14 @@ async function privateBus(): Promise<PrivateBus> {
 }
 
 /** A management connection whose answers are numbered; it ends with the test. */
-async function open(address: string) {
+async function open(address: string, text?: string) {
   const time = createManualTime();
   const said: string[] = [];
   const log = (facts: Readonly<Record<string, unknown>>): void => void said.push(String(facts.event));
   const runtime = { ...time.runtime, log: { debug: () => {}, info: log, warn: log, error: log } };
   const health = createHealth(runtime);
   const connections: Bus[] = [];
-  const answer = async (): Promise<never> => ({ answer: connections.length }) as never;
+  const answer = async (): Promise<never> => (text ?? { answer: connections.length }) as never;
   const interfaces: readonly BusInterface[] = [management1({ status: answer, apps: answer })];
   const ending = new AbortController();
   const connect = async (signal: AbortSignal): Promise<Bus> => {
@@ -79,6 +79,13 @@ describe('the management connection', () => {
     });
     expect(xml).toContain('<interface name="org.mailpush.Management1">');
     expect(xml).toContain('<method name="Status">');
+  });
+
+  it('carries an answer of a million bytes', async () => {
+    const { address } = await privateBus();
+    const management = await open(address, 'x'.repeat(999_000));
+    expect(await ask(await client(address))).toHaveLength(999_000);
+    expect(management.said).toEqual([]);
   });
 
   it('is made again when it dies, without a word', async () => {
