@@ -6,6 +6,7 @@ import type { Channels } from './channels.js';
 import { type CourierWork, isLater, judge, type Pin, type TopicMark } from './delivery/index.js';
 import type { Folders } from './folders.js';
 import { journal, journalEnd, shortChannel } from './journal.js';
+import type { Misfiled } from './misfiled.js';
 import { openMail } from './open-mail.js';
 import type { Removals } from './removals.js';
 import type { Registration, Store } from './store/index.js';
@@ -16,6 +17,7 @@ export interface WorkOptions {
   readonly mailbox: Pick<Mailbox, 'fetch'>;
   readonly removals: Removals;
   readonly folders: Folders;
+  readonly misfiled: Pick<Misfiled, 'opened'>;
   readonly channels: Channels;
   readonly store: Pick<Store, 'record' | 'wasDelivered' | 'lastOfTopic'>;
   readonly apps: Pick<Apps, 'message'>;
@@ -31,7 +33,7 @@ function withPin(known: Registration | undefined, pin: Pin | undefined): Registr
 
 /** Makes the hands of one channel. */
 export function createCourierWork(channel: string, options: WorkOptions): CourierWork {
-  const { mailbox, removals, folders, channels, store, apps, tally, runtime } = options;
+  const { mailbox, removals, folders, misfiled, channels, store, apps, tally, runtime } = options;
 
   function registration(): Registration {
     const known = channels.get(channel);
@@ -88,6 +90,7 @@ export function createCourierWork(channel: string, options: WorkOptions): Courie
     },
     happened: (event, state) => {
       tally.happened(channel, event);
+      if (event.type === 'opened' && event.verdict.kind !== 'unreadable') misfiled.opened(event.message);
       journal(runtime.log, channel, event, state);
     },
     failed: (err) => {

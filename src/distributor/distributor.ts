@@ -11,6 +11,7 @@ import { createHousekeeping } from './housekeeping.js';
 import { shortChannel } from './journal.js';
 import { takeMail } from './mail-intake.js';
 import { createAnswers, management1, openManagement } from './management/index.js';
+import { createMisfiled } from './misfiled.js';
 import { createPostRoom } from './post-room.js';
 import { createRegistrar, distributor1, distributor2 } from './registration/index.js';
 import { openStore, type Registration, type Store } from './store/index.js';
@@ -97,7 +98,19 @@ async function serve(
     progress: (folder) => folders.of(folder).progress ?? (channels.all().length > 0 ? neverLooked : undefined),
     openUids: (folder) => folders.of(folder).openUids(),
   });
-  const room = createPostRoom({ mailbox, folders, keepRejected, channels, store, apps, tally, runtime });
+  const misfiled = createMisfiled({ folder: account.folder, health, log });
+  const room = createPostRoom({
+    mailbox,
+    folders,
+    misfiled,
+    health,
+    keepRejected,
+    channels,
+    store,
+    apps,
+    tally,
+    runtime,
+  });
   const device = createDevice({
     ...(options.systemBusAddress === undefined ? {} : { busAddress: options.systemBusAddress }),
     runtime,
@@ -148,7 +161,11 @@ async function serve(
     underWay.push((await openManagement(management, ended)).ended);
     log.info({ event: 'daemon.ready' }, 'The distributor is there for the apps.');
     await registrar.refresh();
-    const work = Promise.all([takeMail(mailbox, room, health, log, ended), housekeeping.run(ended), device.run(ended)]);
+    const work = Promise.all([
+      takeMail(mailbox, room, [health, misfiled], log, ended),
+      housekeeping.run(ended),
+      device.run(ended),
+    ]);
     // As soon as the end is called for, so that answers of apps and of the mail server are waited for at the same time.
     underWay.push(
       work,

@@ -4,7 +4,7 @@ import type { Runtime } from '../runtime.js';
 
 /** Something that is wrong now. */
 export interface Trouble {
-  /** What it concerns: `store`, `line`, `announcements`, `folder`, `filing`, `device`, `management`, `app:` and a bus name. */
+  /** What it concerns: `store`, `line`, `announcements`, `folder`, `filing`, `removal`, `spam`, `device`, `management`, `app:` and a bus name. */
   readonly source: string;
   /** One sentence: what is wrong, and what to do. */
   readonly sentence: string;
@@ -36,7 +36,18 @@ export interface Health {
 }
 
 /** From the worst on: what costs the most pushes. A source that is not named here comes last. */
-const bySeverity = ['store', 'line', 'announcements', 'folder', 'filing', 'app', 'device', 'management'];
+const bySeverity = [
+  'store',
+  'line',
+  'announcements',
+  'folder',
+  'filing',
+  'removal',
+  'spam',
+  'app',
+  'device',
+  'management',
+];
 
 const unannounced =
   'The mail server does not announce new mail although it says that it can (IDLE): it is asked every minute or oftener, and if pushes are too late so, use another mail server or ask who runs it.';

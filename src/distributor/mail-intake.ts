@@ -29,13 +29,13 @@ function createLineLog(log: Log): (event: MailboxEvent) => void {
 }
 
 /**
- * Gives everything that happens in the mailbox to the post room and to `health`, until `signal` is aborted. Rejects with the `ImapError`
+ * Gives everything that happens in the mailbox to the post room and to whoever else listens, until `signal` is aborted. Rejects with the `ImapError`
  * `ERR_IMAP_LOGIN` when the login is refused before there ever was a connection; all else is waited out.
  */
 export async function takeMail(
   mailbox: Pick<Mailbox, 'events'>,
   room: Pick<PostRoom, 'take'>,
-  health: Pick<Health, 'mailbox'>,
+  listeners: readonly Pick<Health, 'mailbox'>[],
   log: Log,
   signal: AbortSignal,
 ): Promise<void> {
@@ -45,7 +45,7 @@ export async function takeMail(
     wasConnected ||= event.type === 'connected';
     if (event.type === 'disconnected' && !wasConnected && isRefusedLogin(event.error)) throw event.error;
     logLine(event);
-    health.mailbox(event);
+    for (const listener of listeners) listener.mailbox(event);
     await room.take(event);
   }
 }

@@ -111,6 +111,8 @@ async function createSetting(registrations: readonly Registration[], directory?:
       },
     },
     folders,
+    misfiled: { opened: () => {} },
+    health: { trouble: () => {} },
     keepRejected: false,
     channels,
     tally: createTally(runtime),

@@ -6,7 +6,9 @@ import type { Channels } from './channels.js';
 import { createCourierWork } from './courier-work.js';
 import { type ChannelSummary, type Courier, createCourier, initialChannelState, summarize } from './delivery/index.js';
 import type { Folders } from './folders.js';
-import { createRemovals } from './removals.js';
+import type { Health } from './health.js';
+import type { Misfiled } from './misfiled.js';
+import { createRemovals, tellRefusals } from './removals.js';
 import type { Registration, Store } from './store/index.js';
 import type { Tally } from './tally.js';
 
@@ -14,6 +16,8 @@ import type { Tally } from './tally.js';
 export interface PostRoomOptions {
   readonly mailbox: Pick<Mailbox, 'fetch' | 'remove'>;
   readonly folders: Folders;
+  readonly misfiled: Pick<Misfiled, 'opened'>;
+  readonly health: Pick<Health, 'trouble'>;
   readonly keepRejected: boolean;
   readonly channels: Channels;
   readonly store: Pick<Store, 'record' | 'wasDelivered' | 'lastOfTopic'>;
@@ -63,7 +67,7 @@ function groupByChannel(found: readonly Found[]): ReadonlyMap<string, readonly n
 export function createPostRoom(options: PostRoomOptions): PostRoom {
   const { mailbox, folders, keepRejected, channels, tally, runtime } = options;
   const couriers = new Map<string, Courier>();
-  const work = { ...options, removals: createRemovals(mailbox) };
+  const work = { ...options, removals: createRemovals(tellRefusals(mailbox, options.health)) };
   let minimum: Urgency = 'very-low';
 
   function startCourier({ channel, pin, retiredAt }: Registration): Courier {

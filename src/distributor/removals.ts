@@ -1,4 +1,5 @@
-import type { Mailbox, MessageRef } from '../imap/index.js';
+import { ImapError, type Mailbox, type MessageRef } from '../imap/index.js';
+import type { Health } from './health.js';
 
 /** Joins removals that are asked for one by one into as few commands as possible. */
 export interface Removals {
@@ -17,6 +18,27 @@ export function createRemovals(mailbox: Pick<Mailbox, 'remove'>): Removals {
       const removals = folders.get(message.folder) ?? collectOneFolder(mailbox);
       folders.set(message.folder, removals);
       return removals.remove(message);
+    },
+  };
+}
+
+/** The same mailbox, with the trouble `removal` while the server does not let delivered push mail be removed. */
+export function tellRefusals(
+  mailbox: Pick<Mailbox, 'remove'>,
+  health: Pick<Health, 'trouble'>,
+): Pick<Mailbox, 'remove'> {
+  return {
+    remove: async (messages) => {
+      try {
+        const removed = await mailbox.remove(messages);
+        health.trouble('removal', undefined);
+        return removed;
+      } catch (error) {
+        if (error instanceof ImapError && error.code === 'ERR_IMAP_REFUSED') {
+          health.trouble('removal', `Delivered push mail cannot be removed from the mailbox: ${error.message}`);
+        }
+        throw error;
+      }
     },
   };
 }

@@ -2,6 +2,7 @@ import type { ImapFlow, MessageRangeOptions, StoreOptions } from 'imapflow';
 import { refusedError } from './errors.js';
 import type { RemovalPlan } from './removal-plan.js';
 import { chunkUids, formatUidSet, uidsPerCommand } from './uid-set.js';
+import { lastRefusal } from './wire-guard.js';
 
 /** Whether the messages are out of the folder now, or had to stay. */
 export type Removed = 'removed' | 'left';
@@ -22,14 +23,14 @@ async function removeSet(client: ImapFlow, plan: RemovalPlan, set: string): Prom
   switch (plan.kind) {
     case 'expunge': {
       const silently: MessageRangeOptions & StoreOptions = { uid: true, silent: true };
-      if (!(await client.messageDelete(set, silently))) throw refusedError();
+      if (!(await client.messageDelete(set, silently))) throw refusedError(lastRefusal(client));
       return 'removed';
     }
     case 'move': {
       if (await client.messageMove(set, plan.folder, { uid: true })) return 'removed';
-      if (!plan.create) throw refusedError();
+      if (!plan.create) throw refusedError(lastRefusal(client));
       await client.mailboxCreate(plan.folder);
-      if (!(await client.messageMove(set, plan.folder, { uid: true }))) throw refusedError();
+      if (!(await client.messageMove(set, plan.folder, { uid: true }))) throw refusedError(lastRefusal(client));
       return 'removed';
     }
     case 'leave': {

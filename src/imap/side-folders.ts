@@ -122,7 +122,10 @@ export function createSideFolders({ times, runtime, progress, openUids }: SideFo
       yield { type: 'looked', folder: path, found: [], gone: [], progress: { uidValidity, lastUid: plan.lastUid } };
       return true;
     }
-    if (plan.kind === 'nothing' && open.length === 0) return true;
+    if (plan.kind === 'nothing' && open.length === 0) {
+      yield { type: 'looked', folder: path, found: [], gone: [], progress: plan.before };
+      return true;
+    }
     const { folder, reach } = await visit(session, path, same);
     for await (const event of catchUp(folder, before, open, runtime.now())) {
       if (event.type === 'looked') reach.found(event.found);

@@ -67,6 +67,13 @@ interface Sending {
   exec(command: string, attributes: unknown, options?: unknown): Promise<unknown>;
 }
 
+const refusals = new WeakMap<ImapFlow, unknown>();
+
+/** Why the server refused the last command that it refused: the library keeps that to itself for some commands. */
+export function lastRefusal(client: ImapFlow): unknown {
+  return refusals.get(client);
+}
+
 /**
  * Watches what a client sends. The library can ask for a header only as a whole, and it falls back to EXPUNGE when a
  * server takes back that it knows UIDPLUS: neither may depend on its good will.
@@ -75,7 +82,11 @@ export function guardWire(client: ImapFlow): void {
   const sending = client as unknown as Sending;
   const exec = sending.exec.bind(client);
   sending.exec = (command, attributes, options) => {
-    if (isAllowed(command)) return exec(command, boundHeaders(attributes), options);
+    if (isAllowed(command)) {
+      const done = exec(command, boundHeaders(attributes), options);
+      done.catch((error: unknown) => refusals.set(client, error));
+      return done;
+    }
     return Promise.reject(
       new ImapError(
         'ERR_IMAP_REFUSED',
