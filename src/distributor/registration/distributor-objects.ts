@@ -9,6 +9,7 @@ import {
   type VariantDict,
   variantValue,
 } from '../../dbus/index.js';
+import { MailpushError } from '../../errors.js';
 import type { Log } from '../../runtime.js';
 import type { Registrar } from './registrar.js';
 import { type Checked, type RegisterRequest, refuse } from './request.js';
@@ -34,13 +35,15 @@ function requestOf(dict: VariantDict): Checked<RegisterRequest> {
   };
 }
 
-/** Whatever goes wrong inside, the app gets an answer that it can handle. */
+/** Whatever goes wrong inside, the app gets an answer that it can handle; what the user can do something about is named. */
 async function answered(log: Log, act: () => Promise<Checked<undefined>>): Promise<Checked<undefined>> {
   try {
     return await act();
   } catch (error) {
     log.error({ event: 'app.register', err: error }, 'A registration could not be changed.');
-    return refuse(failureReasons.internalError, 'The distributor has a problem of its own: look at its log.');
+    return error instanceof MailpushError && error.disposition === 'action-required'
+      ? refuse(failureReasons.actionRequired, error.message)
+      : refuse(failureReasons.internalError, 'The distributor has a problem of its own: look at its log.');
   }
 }
 

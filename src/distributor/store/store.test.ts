@@ -1,8 +1,9 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdir, readdir, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ClassicLevel } from 'classic-level';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { createManualTime } from '../../../test/tools/manual-time.js';
 import { temporaryDirectory } from '../../../test/tools/temporary-directory.js';
 import type { Pin } from '../delivery/index.js';
 import { maxTopics } from './old-topics.js';
@@ -243,7 +244,48 @@ describe('the store', () => {
   });
 });
 
+describe('the state directory', () => {
+  it.each(['with spaces and ä', '-x', 'a\nb'])('may have any name: %j', async (name) => {
+    const directory = join(await temporaryDirectory(), name);
+    const store = await open(directory);
+    await store.saveRegistrations([registrationOf(1)]);
+    expect(await reopened(directory, store, (again) => again.registrations())).toEqual([registrationOf(1)]);
+  });
+
+  it('may be a link to a folder', async () => {
+    const parent = await temporaryDirectory();
+    await mkdir(join(parent, 'real'));
+    await symlink('real', join(parent, 'link'));
+    const store = await open(join(parent, 'link'));
+    await store.saveRegistrations([registrationOf(1)]);
+    expect(await reopened(join(parent, 'real'), store, (again) => again.registrations())).toHaveLength(1);
+  });
+
+  it('that holds other things too keeps its permissions; only the store in it is closed', async () => {
+    const directory = await temporaryDirectory();
+    await chmod(directory, 0o755);
+    await writeFile(join(directory, 'letters'), '');
+    await mkdir(join(directory, 'store'), { mode: 0o755 });
+    const store = await open(directory);
+    await store.saveRegistrations([registrationOf(1)]);
+    expect((await stat(directory)).mode & 0o777).toBe(0o755);
+    expect((await stat(join(directory, 'store'))).mode & 0o777).toBe(0o700);
+  });
+});
+
 describe('a store that cannot be used', () => {
+  it.each([
+    ['is a link to nowhere', (path: string) => symlink('nowhere/at/all', path)],
+    [
+      'holds a file in place of the store',
+      (path: string) => mkdir(path).then(() => writeFile(join(path, 'store'), '')),
+    ],
+  ])('%s', async (_, make) => {
+    const path = join(await temporaryDirectory(), 'state');
+    await make(path);
+    await expect(openStore(path)).rejects.toMatchObject({ code: 'ERR_STORE_UNUSABLE' });
+  });
+
   it('is in use by another', async () => {
     const directory = await temporaryDirectory();
     const store = await open(directory);
@@ -278,6 +320,49 @@ function limitFiles(bytes: number | 'unlimited'): void {
 const canLimitFiles = spawnSync('prlimit', ['--version']).status === 0;
 
 describe.skipIf(!canLimitFiles)('a disk that is full', () => {
+  /** A store, what is wrong with it, and the disk full behind it. */
+  async function fullDisk(directory: string) {
+    const time = createManualTime();
+    const troubles: (string | undefined)[] = [];
+    const trouble = (source: string, sentence: string | undefined): void => {
+      expect(source).toBe('store');
+      troubles.push(sentence);
+    };
+    const store = await openStore(directory, { runtime: time.runtime, trouble });
+    onTestFinished(() => store.close());
+    await store.saveRegistrations([registrationOf(1)]);
+    onTestFinished(() => limitFiles('unlimited'));
+    limitFiles(0);
+    await expect(store.saveRegistrations([registrationOf(2)])).rejects.toMatchObject({ code: 'ERR_STORE_WRITE' });
+    return { store, time, troubles };
+  }
+
+  it('is told of while it lasts, and tried again without being asked', async () => {
+    const { time, troubles } = await fullDisk(await temporaryDirectory());
+    expect(troubles).toEqual([expect.stringMatching(/^Nothing can be written to .*: make room, or check the disk\.$/)]);
+    await expect.poll(() => time.sleepers()).toEqual([15_000]);
+    time.pass(15_000);
+    await expect.poll(() => time.sleepers()).toEqual([15_000]);
+    expect(troubles.at(-1)).toBeDefined();
+    limitFiles('unlimited');
+    time.pass(15_000);
+    await expect.poll(() => troubles.at(-1)).toBeUndefined();
+    expect(time.sleepers()).toEqual([]);
+  });
+
+  it('leaves nothing behind of a registration that it did not take', async () => {
+    const directory = await temporaryDirectory();
+    const { store } = await fullDisk(directory);
+    const change = registrationOf(1, { description: 'changed' });
+    await expect(store.saveRegistrations([change])).rejects.toThrow();
+    limitFiles('unlimited');
+    await store.saveRegistrations([registrationOf(3)]);
+    expect(await reopened(directory, store, (again) => again.registrations())).toEqual([
+      registrationOf(1),
+      registrationOf(3),
+    ]);
+  });
+
   it('takes nothing, and when there is room again everything that follows is kept', async () => {
     const directory = await temporaryDirectory();
     const store = await open(directory);
