@@ -4,7 +4,7 @@ import { ImapError, type MessageRef } from '../../imap/index.js';
 import { type Courier, type CourierWork, createCourier, type Happening } from './courier.js';
 import type { OpenedMail } from './judge.js';
 import { initialChannelState, type Pin, type Push, type Verdict } from './state.js';
-import { reopenMs, settleRetryMs, unreachableFirstMs } from './timing.js';
+import { recordRetryMs, reopenMs, settleRetryMs, unreachableFirstMs } from './timing.js';
 
 const noon = Date.UTC(2026, 0, 1, 12);
 const hour = 3_600_000;
@@ -135,8 +135,8 @@ describe('a courier', () => {
     (await s.only('deliver x')).answer('accepted');
     const full = new Error('full');
     (await s.only('record delivered')).fail(full);
-    await expect.poll(() => s.time.sleepers()).toEqual([settleRetryMs]);
-    s.time.pass(settleRetryMs);
+    await expect.poll(() => s.time.sleepers()).toEqual([recordRetryMs]);
+    s.time.pass(recordRetryMs);
     (await s.only('record delivered')).answer();
     (await s.only('remove 1')).fail(no);
     await expect.poll(() => s.time.sleepers()).toEqual([settleRetryMs]);

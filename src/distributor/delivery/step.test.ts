@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { at, deliverable, hour, noon, pin, pushOf, short, testChannel } from '../../../test/tools/delivery-channel.js';
 import { nextDue } from './due.js';
 import type { Verdict } from './state.js';
-import { asideFailures, maxRefusals, parkedRetryMs, reopenMs, settleRetryMs, unreachableFirstMs } from './timing.js';
+import { asideFailures, maxRefusals, parkedRetryMs, recordRetryMs, reopenMs, unreachableFirstMs } from './timing.js';
 
 describe('the way of a push', () => {
   it('is opened, delivered, recorded and only then removed', () => {
@@ -167,7 +167,7 @@ describe('trouble with mailbox and disk', () => {
     c.open(1, deliverable('x'));
     c.run({ type: 'accepted', message: at(1) });
     expect(c.run({ type: 'record failed', message: at(1) })).toEqual([]);
-    expect(short(c.run({ type: 'time passed' }, noon + settleRetryMs))).toEqual(['record 1']);
+    expect(short(c.run({ type: 'time passed' }, noon + recordRetryMs))).toEqual(['record 1']);
     c.run({ type: 'recorded', message: at(1) });
     expect(c.run({ type: 'remove failed', message: at(1), refused: false })).toEqual([]);
     expect(short(c.run({ type: 'found', messages: [at(1)] }, noon + 1))).toEqual(['remove 1']);

@@ -8,6 +8,7 @@ import {
   maxFailures,
   maxRefusals,
   parkedRetryMs,
+  recordRetryMs,
   refusedPauseMaxMs,
   reopenMs,
   settleRetryMs,
@@ -125,7 +126,7 @@ function move(state: ChannelState, event: DeliveryEvent): Step {
       return recorded(state, event.message, event.now);
     case 'record failed':
       return ifStage(state, event.message, 'settled', ({ stage }) => ({
-        stage: { ...stage, recording: false, retryAt: event.now + settleRetryMs },
+        stage: { ...stage, recording: false, retryAt: event.now + recordRetryMs },
       }));
     case 'removed':
       return stageOf(state, event.message)?.name === 'recorded'

@@ -15,7 +15,9 @@ export const parkedRetryMs: number = 15 * 60_000;
 /** The first pause when an app cannot be reached; it doubles up to `unreachableMaxMs`. */
 export const unreachableFirstMs: number = 5_000;
 export const unreachableMaxMs: number = 10 * 60_000;
-/** Recording and removing are tried again after this time. */
+/** What the disk did not take is written again after this time: the next push of the channel waits for it. */
+export const recordRetryMs: number = 10_000;
+/** Removing is tried again after this time. */
 export const settleRetryMs: number = 60_000;
 /**
  * So many pushes of a channel are opened before the first of them is delivered, so that one which a later one of its topic
