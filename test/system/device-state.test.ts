@@ -2,12 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { type Connector, createConnector, type Registration } from '../../src/connector/index.js';
 import { createRuntime } from '../../src/runtime.js';
 import { createSender, generateKey, type PrivateKey, type PushOptions } from '../../src/sender/index.js';
-import {
-  type DeviceServices,
-  describeWithDeviceServices,
-  startDeviceServices,
-  warningLevels,
-} from '../device/device-services.js';
+import { type DeviceServices, describeWithDeviceServices, startDeviceServices } from '../device/device-services.js';
 import { describeEachMailServer } from '../mail-servers/index.js';
 import { createSetting, type Daemon, type Setting } from './setting.js';
 
@@ -50,7 +45,7 @@ describeWithDeviceServices('the state of the device', () => {
 
     beforeEach(async () => {
       await Promise.all((['upower', 'networkmanager', 'logind'] as const).map((name) => machine.start(name)));
-      await machine.power({ onBattery: false, warningLevel: warningLevels.none });
+      await machine.power({ plugged: true, percent: 80 });
       await machine.network({ metered: 0, state: 70 });
       await start();
     });
@@ -90,14 +85,14 @@ describeWithDeviceServices('the state of the device', () => {
       const { endpoint } = registration;
       const inbox = inboxOf(registration);
       await machine.network({ metered: 1 });
-      await machine.power({ onBattery: true });
+      await machine.power({ plugged: false });
       await untilMinimum('normal');
       await push(endpoint, 'low', { urgency: 'low' });
       await daemon.logged('push.held', endpoint);
       await push(endpoint, 'normal', { urgency: 'normal' });
       await daemon.logged('push.removed', endpoint);
       expect(inbox).toEqual(['normal']);
-      await machine.power({ onBattery: false });
+      await machine.power({ plugged: true });
       await daemon.logged('push.removed', endpoint);
       expect(inbox).toEqual(['normal', 'low']);
     });
@@ -106,7 +101,7 @@ describeWithDeviceServices('the state of the device', () => {
       const registration = await connector.register({ token: 'low battery' });
       const { endpoint } = registration;
       const inbox = inboxOf(registration);
-      await machine.power({ onBattery: true, warningLevel: warningLevels.low });
+      await machine.power({ plugged: false, percent: 15 });
       await untilMinimum('high');
       await push(endpoint, 'normal', { urgency: 'normal' });
       await daemon.logged('push.held', endpoint);
@@ -122,7 +117,7 @@ describeWithDeviceServices('the state of the device', () => {
       const registration = await connector.register({ token: 'ttl' });
       const { endpoint } = registration;
       const inbox = inboxOf(registration);
-      await machine.power({ onBattery: true, warningLevel: warningLevels.low });
+      await machine.power({ plugged: false, percent: 15 });
       await untilMinimum('high');
       // Held for half of its 80 s, of which 35 are over.
       await push(endpoint, 'short', { urgency: 'very-low', ttl: 80 }, 35);
@@ -135,7 +130,7 @@ describeWithDeviceServices('the state of the device', () => {
       const registration = await connector.register({ token: 'restart' });
       const { endpoint } = registration;
       const inbox = inboxOf(registration);
-      await machine.power({ onBattery: true });
+      await machine.power({ plugged: false });
       await untilMinimum('low');
       await push(endpoint, 'ad', { urgency: 'very-low' });
       await daemon.logged('push.held', endpoint);
@@ -146,7 +141,7 @@ describeWithDeviceServices('the state of the device', () => {
       setting.server.resume();
       await daemon.logged('push.held', endpoint);
       expect(inbox).toEqual([]);
-      await machine.power({ onBattery: false });
+      await machine.power({ plugged: true });
       await daemon.logged('push.removed', endpoint);
       expect(inbox).toEqual(['ad']);
     });
@@ -157,7 +152,7 @@ describeWithDeviceServices('the state of the device', () => {
       const inbox = inboxOf(registration);
       const other = await startDeviceServices();
       await other.start('upower');
-      await other.power({ onBattery: true });
+      await other.power({ plugged: false });
       await daemon.stop();
       await start(other.bus);
       await untilMinimum('low');

@@ -1,10 +1,7 @@
+import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
-import {
-  describeWithDeviceServices,
-  startDeviceServices,
-  warningLevels,
-} from '../../../test/device/device-services.js';
+import { describeWithDeviceServices, startDeviceServices } from '../../../test/device/device-services.js';
 import { createManualTime } from '../../../test/tools/manual-time.js';
 import { temporaryDirectory } from '../../../test/tools/temporary-directory.js';
 import { type Bus, type BusMethod, connectBus } from '../../dbus/index.js';
@@ -46,13 +43,13 @@ describeWithDeviceServices('a device with UPower, NetworkManager and logind', ()
   it('is asked for its state at once and follows it', { timeout: 60_000 }, async () => {
     const machine = await services();
     await Promise.all([machine.start('upower'), machine.start('networkmanager')]);
-    await machine.power({ onBattery: true });
+    await machine.power({ plugged: false });
     await machine.network({ metered: 1 });
     const { minimum, why } = follow(machine.bus.address);
     await expect.poll(minimum).toBe('normal');
-    await machine.power({ warningLevel: warningLevels.low });
+    await machine.power({ percent: 15 });
     await expect.poll(minimum).toBe('high');
-    await machine.power({ onBattery: false, warningLevel: warningLevels.none });
+    await machine.power({ plugged: true, percent: 80 });
     await expect.poll(minimum).toBe('low');
     await machine.network({ metered: 4 });
     await expect.poll(minimum).toBe('very-low');
@@ -64,7 +61,7 @@ describeWithDeviceServices('a device with UPower, NetworkManager and logind', ()
     const { seen, minimum } = follow(machine.bus.address);
     await Promise.all([machine.start('upower'), machine.start('networkmanager')]);
     await machine.network({ metered: 3 });
-    await machine.power({ onBattery: true, warningLevel: warningLevels.critical });
+    await machine.power({ plugged: false, percent: 4 });
     await expect.poll(minimum).toBe('high');
     await machine.end('upower');
     await expect.poll(minimum).toBe('low');
@@ -72,14 +69,15 @@ describeWithDeviceServices('a device with UPower, NetworkManager and logind', ()
     await expect.poll(minimum).toBe('very-low');
     expect(seen.at(-1)).toBe('unknown, unknown');
     await machine.start('upower');
-    await machine.power({ onBattery: true });
-    await expect.poll(minimum).toBe('low');
+    await expect.poll(minimum).toBe('high');
+    await machine.power({ plugged: true });
+    await expect.poll(minimum).toBe('very-low');
   });
 
   it('holds nothing when the bus dies', { timeout: 60_000 }, async () => {
     const machine = await services();
     await machine.start('upower');
-    await machine.power({ onBattery: true });
+    await machine.power({ plugged: false });
     const { minimum } = follow(machine.bus.address);
     await expect.poll(minimum).toBe('low');
     process.kill(machine.bus.pid, 'SIGKILL');
@@ -124,6 +122,25 @@ async function emptyBus(): Promise<string> {
 
 const upower = ['org.freedesktop.UPower', '/org/freedesktop/UPower'] as const;
 const networkManager = ['org.freedesktop.NetworkManager', '/org/freedesktop/NetworkManager'] as const;
+
+it('has the bus start UPower, and no other service', async () => {
+  const directory = join(await temporaryDirectory(), 'bus');
+  const bus = await startPrivateBus({ directory });
+  onTestFinished(() => bus.stop());
+  for (const name of ['org.freedesktop.UPower', 'org.freedesktop.NetworkManager', 'org.freedesktop.login1']) {
+    const script = join(directory, name);
+    await writeFile(script, '#!/bin/sh\ntouch "$0.started"\nexit 1\n', { mode: 0o700 });
+    const service = `[D-BUS Service]\nName=${name}\nExec=${script}\n`;
+    await writeFile(join(directory, 'services', `${name}.service`), service);
+  }
+  const time = createManualTime();
+  const { seen } = follow(bus.address, time.runtime, deviceTimes);
+  // Each of the three objects has been asked for.
+  await expect.poll(() => time.sleepers()).toEqual(Array(3).fill(deviceTimes.pauseMs));
+  const started = (await readdir(directory)).filter((name) => name.endsWith('.started'));
+  expect(started).toEqual(['org.freedesktop.UPower.started']);
+  expect(seen).toEqual([]);
+});
 
 it('is not known while a service hangs, and is asked for again', async () => {
   const address = await emptyBus();
