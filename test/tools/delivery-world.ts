@@ -265,6 +265,22 @@ export class World {
     }
   }
 
+  /** The mail server is quick, whatever the app does. */
+  openAll(): void {
+    for (;;) {
+      const index = this.asked.findIndex(({ type }) => type === 'open');
+      if (index < 0) return;
+      this.answer(index, true);
+    }
+  }
+
+  /** The app does not take what it is just being given. */
+  appAway(): void {
+    const index = this.asked.findIndex(({ type }) => type === 'deliver');
+    const [effect] = index < 0 ? [] : this.asked.splice(index, 1);
+    if (effect !== undefined) this.run({ type: 'app unreachable', message: effect.message });
+  }
+
   write({ message, outcome, mark, pin: known }: Ending): void {
     const mail = this.mailAt(message);
     if (mail !== undefined) this.recorded.add(mail);
