@@ -35,8 +35,8 @@ export interface Health {
   line(): LineState;
 }
 
-/** From the worst on: what costs the most pushes. A source that is not named here comes last. */
-const bySeverity = [
+/** The sources of trouble (docs/management.md), from the worst on: what costs the most pushes. Any other comes last. */
+export const troubleSources: readonly string[] = [
   'store',
   'line',
   'announcements',
@@ -57,8 +57,8 @@ const maxTroubles = 100;
 const maxSentenceChars = 500;
 
 function severityOf({ source }: Trouble): number {
-  const index = bySeverity.indexOf(source.split(':')[0] ?? '');
-  return index < 0 ? bySeverity.length : index;
+  const index = troubleSources.indexOf(source.split(':')[0] ?? '');
+  return index < 0 ? troubleSources.length : index;
 }
 
 const worstFirst = (a: Trouble, b: Trouble): number => severityOf(a) - severityOf(b) || a.since - b.since;

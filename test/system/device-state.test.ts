@@ -4,6 +4,7 @@ import { createRuntime } from '../../src/runtime.js';
 import { createSender, generateKey, type PrivateKey, type PushOptions } from '../../src/sender/index.js';
 import { type DeviceServices, describeWithDeviceServices, startDeviceServices } from '../device/device-services.js';
 import { describeEachMailServer } from '../mail-servers/index.js';
+import { runCommand } from '../tools/run-command.js';
 import { createSetting, type Daemon, type Setting } from './setting.js';
 
 const from = 'push@app.example';
@@ -80,6 +81,12 @@ describeWithDeviceServices('the state of the device', () => {
       for (;;) if ((await daemon.logged('device.changed')).minimum === minimum) return;
     }
 
+    /** What `mailpush status` says. */
+    async function status(): Promise<unknown> {
+      const environment = { DBUS_SESSION_BUS_ADDRESS: setting.bus.address };
+      return JSON.parse((await runCommand(['status', '--json'], { environment })).stdout);
+    }
+
     it('holds what is not urgent until the charger is plugged in', async () => {
       const registration = await connector.register({ token: 'charger' });
       const { endpoint } = registration;
@@ -89,6 +96,11 @@ describeWithDeviceServices('the state of the device', () => {
       await untilMinimum('normal');
       await push(endpoint, 'low', { urgency: 'low' });
       await daemon.logged('push.held', endpoint);
+      expect(await status()).toMatchObject({
+        device: { power: 'on battery', network: 'metered', minimumUrgency: 'normal' },
+        waiting: { urgency: 1 },
+        problems: [],
+      });
       await push(endpoint, 'normal', { urgency: 'normal' });
       await daemon.logged('push.removed', endpoint);
       expect(inbox).toEqual(['normal']);

@@ -6,7 +6,7 @@ import { readFences } from '../../../test/tools/markdown-fences.js';
 import { generateKey, serializePrivateKey } from '../../crypto/index.js';
 import { createChannels } from '../channels.js';
 import type { ChannelSummary } from '../delivery/index.js';
-import { createHealth } from '../health.js';
+import { createHealth, troubleSources } from '../health.js';
 import type { Registration } from '../store/index.js';
 import { createTally } from '../tally.js';
 import { createAnswers } from './answers.js';
@@ -220,6 +220,13 @@ describe('docs/management.md', () => {
     return Object.entries(one).flatMap(([name, inner]) => keysOf(inner, path === '' ? name : `${path}.${name}`));
   }
 
+  /** The first column of every table whose first column has this heading. */
+  async function columns(heading: string): Promise<(string | undefined)[][]> {
+    const tables = (await page).split(new RegExp(`^\\| ${heading} \\|.*$`, 'm')).slice(1);
+    const cells = (table: string) => [...(table.split('\n\n')[0] ?? '').matchAll(/^\| `(\w+)` \|/gm)];
+    return tables.map((table) => cells(table).map(([, cell]) => cell));
+  }
+
   /** An answer in which every list has an item and nothing that can be there is null. */
   async function fullAnswers() {
     const registration = registrationOf(1, { sender: 'a'.repeat(40) });
@@ -239,11 +246,9 @@ describe('docs/management.md', () => {
   });
 
   it('explains every key in a table, in the order of the answer', async () => {
-    const tables = (await page).split(/^\| Key \|.*$/m).slice(1);
-    const explained = tables.map((table) => [...table.matchAll(/^\| `(\w+)` \|/gm)].map(([, key]) => key));
     const { status, apps } = await fullAnswers();
     const inOrder = [status, status.waiting, apps, apps.apps[0] ?? {}].map((answer) => Object.keys(answer));
-    expect(explained).toEqual(inOrder);
+    expect(await columns('Key')).toEqual(inOrder);
     for (const key of [
       ...Object.keys(status.account),
       ...Object.keys(status.line),
@@ -252,6 +257,10 @@ describe('docs/management.md', () => {
     ]) {
       expect(await page).toMatch(new RegExp(`\\| .*(\`| )${key}(\`| )`));
     }
+  });
+
+  it('names every source of trouble in a table, the worst first', async () => {
+    expect(await columns('Source')).toEqual([troubleSources]);
   });
 
   it('is what the commands check an answer against', async () => {
