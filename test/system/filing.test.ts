@@ -173,6 +173,43 @@ describe.runIf(dovecot.available)('filing', inReport, () => {
     });
   });
 
+  it('that webmail has ended is noticed at the next start of the daemon, and loses no push', async () => {
+    const all = await stage();
+    const { setting, webmail, run } = all;
+    await run('--install');
+    let daemon = await setting.startDaemon();
+    const connector = await createConnector({ service: 'org.example.App', busAddress: setting.bus.address });
+    onTestFinished(() => connector.close());
+    const registration = await connector.register({ token: 'broken' });
+    const messages = registration.messages()[Symbol.asyncIterator]();
+    const delivered = async (): Promise<string> => {
+      const { value } = await messages.next();
+      value?.accept();
+      return Buffer.from(value?.data ?? '').toString();
+    };
+    const status = async (): Promise<string> => {
+      const environment = { HOME: setting.directory, DBUS_SESSION_BUS_ADDRESS: setting.bus.address };
+      return (await runCommand(['status'], { environment })).stdout;
+    };
+    expect(await status()).not.toContain('filing');
+
+    await webmail.put('roundcube', listRule);
+    await webmail.activate('roundcube');
+    await setting.sender.send(registration.endpoint, 'astray');
+    expect(await countOf(all, 'INBOX')).toBe(1);
+    await daemon.stop();
+    daemon = await setting.startDaemon();
+    expect(await delivered()).toBe('astray');
+    await daemon.logged('push.removed', registration.endpoint);
+    expect(await countOf(all, 'INBOX')).toBe(0);
+    expect(await status()).toContain('install it again with "mailpush filing --install"');
+
+    expect(await run('--install')).toMatchObject({ code: 0, stdout: expect.stringContaining('"roundcube"') });
+    await setting.sender.send(registration.endpoint, 'filed again');
+    expect(await delivered()).toBe('filed again');
+    expect(await everInInbox(all)).toBe(1);
+  });
+
   it('is told from what it was replaced by, and comes back around that', async () => {
     const { webmail, run } = await stage();
     expect(await run()).toMatchObject({ code: 0, stdout: expect.stringMatching(/^Push mail is not filed: run /) });
