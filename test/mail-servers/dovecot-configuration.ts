@@ -10,6 +10,8 @@ export interface DovecotOptions {
   readonly hibernating?: boolean;
   /** Users have Sieve scripts, over ManageSieve at {@link sievePort}. Default: none. */
   readonly sieve?: SieveOptions;
+  /** What the names of all folders but INBOX begin with, such as `INBOX.`. Default: nothing. */
+  readonly prefix?: string;
   /** Mail to a sub-address goes into the folder of that name if it is there. Default false. */
   readonly subAddressFolders?: boolean;
 }
@@ -85,7 +87,7 @@ service imap {
  */
 export function dovecotConfiguration(place: DovecotPlace, options: DovecotOptions): string {
   const { directory, owner } = place;
-  const { security = 'plain', hibernating = false, sieve, subAddressFolders = false } = options;
+  const { security = 'plain', hibernating = false, sieve, prefix, subAddressFolders = false } = options;
   return `
 base_dir = ${directory}/run
 state_dir = ${directory}/state
@@ -126,6 +128,7 @@ postmaster_address = postmaster@example.org
 
 namespace inbox {
   inbox = yes
+  ${prefix === undefined ? '' : `prefix = ${prefix}\n  separator = .`}
   mailbox Trash {
     auto = create
     special_use = \\Trash

@@ -45,11 +45,17 @@ async function everInInbox({ server }: Stage): Promise<number> {
   return (await server.append('INBOX', Buffer.from('Subject: count\r\n\r\n'))) - 1;
 }
 
+interface StageOptions {
+  readonly folder?: string;
+  readonly prefix?: string;
+  readonly prepare?: (server: DovecotServer) => Promise<void>;
+}
+
 async function stage(
   sieve: SieveOptions = {},
-  { folder = 'Push', prepare }: { folder?: string; prepare?: (server: DovecotServer) => Promise<void> } = {},
+  { folder = 'Push', prepare, ...more }: StageOptions = {},
 ): Promise<Stage> {
-  const server = await startDovecot(dovecot.name, { sieve, subAddressFolders: true });
+  const server = await startDovecot(dovecot.name, { sieve, subAddressFolders: true, ...more });
   onTestFinished(() => server.stop());
   await prepare?.(server);
   const line = await startRecordingRelay(server.imap);
@@ -294,6 +300,16 @@ describe.runIf(dovecot.available)('filing', inReport, () => {
     );
     expect(await countOf(all, folder)).toBe(1);
     expect(await countOf(all, 'INBOX')).toBe(0);
+  });
+
+  it('files into a folder by the name that the server has for it', async () => {
+    const all = await stage({}, { prefix: 'INBOX.' });
+    expect((await all.run()).stdout).toContain('fileinto :create "INBOX.Push"');
+    expect((await all.run('--install')).stdout).toContain('The folder "INBOX.Push" was made.\n');
+    await all.receive(
+      'Email-Notify: v=1; c=AAAAAAAAAAAAAAAAAAAAAAAAAAA\r\nContent-Type: multipart/encrypted; boundary=x',
+    );
+    expect(await countOf(all, 'INBOX.Push')).toBe(1);
   });
 
   it('makes the folder again when it was deleted', async () => {
