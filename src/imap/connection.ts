@@ -11,7 +11,7 @@ import { createNews } from './news.js';
 import { createFolderSwitch, type OpenFolder } from './open-folder.js';
 import { planRemoval, type RemovalPlan } from './removal-plan.js';
 import { statusOf } from './select-folder.js';
-import { onUnchangedExists } from './unchanged-exists.js';
+import { onBye, onUnchangedExists } from './unsolicited.js';
 
 /** For the command that is running, and then for LOGOUT, at the end: the whole process has 2 s. */
 const goodbyeMs = 500;
@@ -91,6 +91,7 @@ export async function openConnection(
   };
   client.on('exists', ({ path, count, prevCount }) => arrived(path, Math.max(0, count - prevCount)));
   onUnchangedExists(client, (path) => arrived(path, 0));
+  onBye(client, () => news.tell(0));
   client.on('close', () => news.tell(0));
 
   const pause = (ms: number): Promise<void> => runtime.sleep(ms, closed.signal).catch(() => {});

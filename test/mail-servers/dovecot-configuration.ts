@@ -5,7 +5,7 @@ export interface DovecotOptions {
   /** TLS from the start, for which it listens on {@link tlsPort} too, STARTTLS, or neither. Default neither. */
   readonly security?: 'tls' | 'starttls' | 'plain';
   /** Which of `fixtures/tls` it shows. Default `localhost`. */
-  readonly certificate?: 'localhost' | 'elsewhere';
+  readonly certificate?: 'localhost' | 'elsewhere' | 'expired';
   /** Move idling connections into one small process after a second, which hears of new mail sooner. Default false. */
   readonly hibernating?: boolean;
   /** Users have Sieve scripts, over ManageSieve at {@link sievePort}. Default: none. */

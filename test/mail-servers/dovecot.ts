@@ -1,14 +1,20 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { chmod, chown, copyFile, writeFile } from 'node:fs/promises';
+import { chmod, chown, copyFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import * as smtpServer from 'smtp-server';
 import { startEmbeddedSmtp } from '../../src/demo/embedded-smtp.js';
 import { type RelayTarget, startCountingRelay } from '../tools/counting-relay.js';
 import { findProgram } from '../tools/find-program.js';
 import { loopbackAddress } from '../tools/loopback-address.js';
-import { startProcessGroup, type UnprivilegedUser, unprivilegedUser } from '../tools/process-group.js';
+import {
+  type ProcessGroup,
+  startProcessGroup,
+  type UnprivilegedUser,
+  unprivilegedUser,
+} from '../tools/process-group.js';
 import { makeTemporaryDirectory } from '../tools/temporary-directory.js';
 import { type DovecotOptions, dovecotConfiguration, plainPort, sievePort, tlsPort } from './dovecot-configuration.js';
 import { greeted } from './greeted.js';
@@ -17,9 +23,24 @@ import { deliverByLmtp } from './lmtp.js';
 import { createNudge } from './nudge.js';
 import { type MailServerKind, type TestMailServer, testUser } from './test-mail-server.js';
 
-/** A {@link TestMailServer} that tells what it consists of. */
-export interface DovecotServer extends TestMailServer {
+/** What can befall a Dovecot. */
+export interface DovecotFate {
+  /** Changes when it is started again. */
   readonly processGroup: number;
+  /** Kills all of its processes at once. */
+  halt(): Promise<void>;
+  /** Starts it again after {@link halt}, at the same places and with the same mail. */
+  startAgain(): Promise<void>;
+  /** Makes it read its files again, which takes a moment; nobody is thrown out. */
+  reload(): void;
+  /** Gives the first user another password. */
+  setPassword(password: string): Promise<void>;
+  /** Shows another certificate, a moment later. */
+  showCertificate(name: NonNullable<DovecotOptions['certificate']>): Promise<void>;
+}
+
+/** A {@link TestMailServer} that tells what it consists of. */
+export interface DovecotServer extends TestMailServer, DovecotFate {
   /** Where all of its files are. */
   readonly directory: string;
   /** The home folder of the user, with `Maildir` in it. */
@@ -86,8 +107,7 @@ async function writeFiles(
 }
 
 /** A Dovecot without anything in front of it. */
-export interface BareDovecot {
-  readonly processGroup: number;
+export interface BareDovecot extends DovecotFate {
   readonly directory: string;
   /** Unix sockets. */
   readonly imapSocket: string;
@@ -101,6 +121,22 @@ export interface BareDovecot {
   /** Works on the mailbox of any user. */
   adminOf(user: Users[number]): Promise<ImapAdmin>;
   stop(): Promise<void>;
+}
+
+/** Resolves when a login works; for a Dovecot that reads its files again. */
+async function accepted(logIn: () => ImapAdmin): Promise<void> {
+  for (let attempt = 0; ; attempt += 1) {
+    const admin = logIn();
+    try {
+      await admin.snapshot();
+      return;
+    } catch (error) {
+      if (attempt === 200) throw error;
+      await delay(50);
+    } finally {
+      admin.close();
+    }
+  }
 }
 
 /** Ends what has been started, the last first. */
@@ -129,20 +165,42 @@ export async function startBareDovecot(options: DovecotOptions = {}, users: User
     const address = loopbackAddress();
     const configuration = await writeFiles(directory.path, owner, address, options, users);
     const program = findProgram('dovecot') ?? 'dovecot';
-    const group = startProcessGroup([program, '-F', '-c', configuration], owner, directory.path);
-    stops.add(group.kill);
+    const begin = (): ProcessGroup => startProcessGroup([program, '-F', '-c', configuration], owner, directory.path);
+    let group = begin();
+    stops.add(() => group.kill());
     const imapSocket = join(directory.path, 'imap');
     await greeted('Dovecot', { path: imapSocket }, group);
     // What a test does itself is not counted.
     const back = await startCountingRelay({ path: imapSocket });
     stops.add(back.stop);
+    const reload = (): void => void process.kill(group.id, 'SIGHUP');
     const adminOf: BareDovecot['adminOf'] = async ({ address: user, password }) => {
       const admin = createImapAdmin({ host: back.host, port: back.port, user, password });
       stops.add(admin.close);
       return admin;
     };
     return {
-      processGroup: group.id,
+      get processGroup() {
+        return group.id;
+      },
+      halt: () => group.kill(),
+      async startAgain() {
+        group = begin();
+        await greeted('Dovecot', { path: imapSocket }, group);
+      },
+      async setPassword(password) {
+        const file = join(directory.path, 'users');
+        await writeFile(file, (await readFile(file, 'utf8')).replace(/\{PLAIN\}[^:]*/, `{PLAIN}${password}`));
+        reload();
+        const user = (users[0] ?? testUser).address;
+        await accepted(() => createImapAdmin({ host: back.host, port: back.port, user, password }));
+      },
+      reload,
+      async showCertificate(name) {
+        await copyFile(tls(`${name}.pem`), join(directory.path, 'server.pem'));
+        await copyFile(tls(`${name}.key`), join(directory.path, 'server.key'));
+        reload();
+      },
       directory: directory.path,
       imapSocket,
       lmtpSocket: join(directory.path, 'lmtp'),
@@ -210,7 +268,14 @@ export async function startDovecot(
       connections: relay.counts,
       interrupt: relay.interrupt,
       resume: relay.resume,
-      processGroup: bare.processGroup,
+      get processGroup() {
+        return bare.processGroup;
+      },
+      halt: bare.halt,
+      startAgain: bare.startAgain,
+      reload: bare.reload,
+      setPassword: bare.setPassword,
+      showCertificate: bare.showCertificate,
       directory: bare.directory,
       home,
       sieve: { host: bare.host, port: sievePort },

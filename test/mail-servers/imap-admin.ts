@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { ImapFlow } from 'imapflow';
 import { formatInternalDate } from '../../src/demo/hoodiecrow-repairs.js';
 import { connectRawImap } from '../tools/raw-imap.js';
@@ -21,11 +22,13 @@ export interface ImapLogin {
   readonly password: string;
 }
 
-/** Logs in at the first use; works with any server that has UIDPLUS. */
+/** Logs in at the first use, and again after its connection has ended; works with any server that has UIDPLUS. */
 export function createImapAdmin(to: ImapLogin): ImapAdmin {
   let connecting: Promise<ImapFlow> | undefined;
   const connected = (): Promise<ImapFlow> => {
-    connecting ??= connect(to);
+    connecting ??= connectAgain(to, () => {
+      connecting = undefined;
+    });
     return connecting;
   };
   const append: ImapAdmin['append'] = async (folder, raw, options = {}) => {
@@ -58,6 +61,23 @@ export function createImapAdmin(to: ImapLogin): ImapAdmin {
       connecting?.then((client) => client.close()).catch(() => {});
     },
   };
+}
+
+/** A server that reads its files again closes what comes in that moment. */
+async function connectAgain(to: ImapLogin, closed: () => void): Promise<ImapFlow> {
+  for (let attempt = 0; ; attempt += 1) {
+    try {
+      const client = await connect(to);
+      client.on('close', closed);
+      return client;
+    } catch (error) {
+      if (attempt === 20 || (error as { authenticationFailed?: boolean }).authenticationFailed) {
+        closed();
+        throw error;
+      }
+      await delay(50);
+    }
+  }
 }
 
 async function connect(to: ImapLogin): Promise<ImapFlow> {

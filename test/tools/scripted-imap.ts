@@ -60,6 +60,8 @@ export interface ScriptedImap {
   readonly commands: readonly string[];
   /** Puts a message in and announces it to those that idle, and to others as soon as they idle or ask. */
   add(message: ScriptedMessage): void;
+  /** From now on nobody who idles hears of what is added, until it is set back. */
+  forget(forgets: boolean): void;
   /** Sends a line on every open connection. */
   announce(line: string): void;
   /** Ends every open connection after what has been sent on it. */
@@ -92,6 +94,7 @@ export async function startScriptedImap(options: ScriptedImapOptions = {}): Prom
   const commands: string[] = [];
   let made = 0;
   let mostOpen = 0;
+  let forgets = false;
 
   const nextUid = (): number => options.uidNext ?? (messages.at(-1)?.uid ?? 0) + 1;
 
@@ -170,7 +173,7 @@ export async function startScriptedImap(options: ScriptedImapOptions = {}): Prom
       if (command === 'IDLE') {
         session.idleTag = tag;
         line('+ idling');
-        tellNews(session);
+        if (!forgets) tellNews(session);
         return;
       }
       if (command === 'NOOP') tellNews(session);
@@ -249,7 +252,11 @@ export async function startScriptedImap(options: ScriptedImapOptions = {}): Prom
     commands,
     add: (message) => {
       messages.push(message);
+      if (forgets) return;
       for (const session of sessions) if (session.idleTag !== undefined) tellNews(session);
+    },
+    forget: (value) => {
+      forgets = value;
     },
     announce: (line) => {
       for (const { socket } of sessions) socket.write(`${line}\r\n`);
