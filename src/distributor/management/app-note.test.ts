@@ -65,5 +65,9 @@ describe('a note about an app', () => {
       wrongSince: now - 60,
     });
     expect(noteOf({ ...nothing, counts: { ...counts, lastDeliveredAt: now - 50 } })).toBeUndefined();
+    const unsigned = { ...counts, lastRefusal: { ...lastRefusal, reason: 'It is not signed.' } };
+    expect(noteOf({ ...nothing, counts: unsigned })?.sentence).toBe(
+      'Its last push was refused. It is not signed. Tell whoever runs its app server.',
+    );
   });
 });

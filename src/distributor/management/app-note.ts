@@ -41,13 +41,19 @@ function unreachableSentence(facts: AppFacts): string {
   }
 }
 
+/** Another key is for the user to judge; whatever else is wrong with a push, its app server has made it so. */
+const remedyFor = (reason: string): string =>
+  reason.startsWith('It is signed by ')
+    ? 'If its app server has a new key, register the app anew.'
+    : 'Tell whoever runs its app server.';
+
 /** The one thing that matters most about the pushes of a registration; undefined when there is nothing to say. */
 export function noteOf(facts: AppFacts): AppNote | undefined {
   const { waiting, counts, summary, now } = facts;
   const { lastRefusal, lastDeliveredAt, wrongSince = now } = counts;
   if (lastRefusal !== undefined && lastRefusal.at > (lastDeliveredAt ?? 0)) {
-    const sentence = `Its last push was refused. ${lastRefusal.reason} If its app server has a new key, register the app anew.`;
-    return { sentence, wrongSince: lastRefusal.at };
+    const { reason, at } = lastRefusal;
+    return { sentence: `Its last push was refused. ${reason} ${remedyFor(reason)}`, wrongSince: at };
   }
   if (waiting.app > 0) return { sentence: unreachableSentence(facts), wrongSince: summary.unreachable?.since ?? now };
   if (waiting.refusedByApp > 0) {
