@@ -48,7 +48,7 @@ const daemon = startLineProcess({
     '--state-dir',
     join(directory, 'state'),
   ],
-  environment: { DBUS_SESSION_BUS_ADDRESS: bus.address },
+  environment: { DBUS_SESSION_BUS_ADDRESS: bus.address, DBUS_SYSTEM_BUS_ADDRESS: bus.address },
   from: 'stderr',
 });
 
