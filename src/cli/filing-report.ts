@@ -17,6 +17,8 @@ export interface FilingReport {
   readonly ownIsMissing: boolean;
   /** Why nobody could say. */
   readonly because: string | undefined;
+  /** Why `--install` would not work; undefined if it would, or nobody could say. */
+  readonly obstacle: string | undefined;
   /** The rule in Sieve. */
   readonly rule: string;
 }
@@ -40,7 +42,8 @@ export function factsOf(
 const install = 'run "mailpush filing --install"';
 
 function stateSentence(report: FilingReport): string {
-  const { state, folder, filedInto, active, because } = report;
+  const { state, folder, filedInto, active, because, obstacle } = report;
+  const next = obstacle === undefined ? `: ${install}.` : `. ${obstacle}`;
   switch (state) {
     case 'active':
     case 'included':
@@ -52,12 +55,12 @@ function stateSentence(report: FilingReport): string {
         : `Push mail is filed into "${folder}" if your Sieve script "${active}" comes to the line that includes "${filingScriptName}".`;
     case 'inactive':
       return active === undefined
-        ? `Filing is broken: the Sieve script "${filingScriptName}" is there, but not active: ${install}.`
-        : `Filing is broken: the Sieve script "${active}" was made active in the place of "${filingScriptName}": ${install}.`;
+        ? `Filing is broken: the Sieve script "${filingScriptName}" is there, but not active${next}`
+        : `Filing is broken: the Sieve script "${active}" was made active in the place of "${filingScriptName}"${next}`;
     case 'changed':
       return `The Sieve script "${filingScriptName}" was changed by somebody: move its other rules into a script of your own, delete it, and ${install}.`;
     case 'absent':
-      return `Push mail is not filed: ${install}.`;
+      return `Push mail is not filed${next}`;
     case 'unknown':
       return `Whether push mail is filed is not known. ${because ?? ''}`.trim();
   }
@@ -65,9 +68,9 @@ function stateSentence(report: FilingReport): string {
 
 /** What `mailpush filing` says in front of the rule. */
 export function filingSentences(report: FilingReport): string[] {
-  const { own, ownIsMissing, folder, folderIsThere } = report;
+  const { state, own, ownIsMissing, folder, folderIsThere } = report;
   const sentences = [stateSentence(report)];
-  if (own !== undefined) {
+  if (state === 'active' && own !== undefined) {
     sentences.push(
       ownIsMissing
         ? `Your Sieve script "${own}", which it ran for all other mail, is not there any more: if it has another name now, make it active, and ${install}.`

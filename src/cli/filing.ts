@@ -3,6 +3,7 @@ import { findFolder } from '../imap/index.js';
 import { createRuntime } from '../runtime.js';
 import {
   installFiling,
+  installObstacle,
   openSession,
   readFilingState,
   removeFiling,
@@ -69,15 +70,25 @@ async function report(work: Work): Promise<FilingReport> {
   const folderIsThere = found === undefined ? undefined : found.is === 'there';
   const ruleWith = (creates: boolean): string => rule({ folder, creates });
   try {
-    return await withSession(work, async (session) => ({
-      ...factsOf(await readFilingState(session)),
-      folder,
-      folderIsThere,
-      rule: ruleWith(session.extensions.has('mailbox')),
-    }));
+    return await withSession(work, async (session) => {
+      const state = await readFilingState(session);
+      return {
+        ...factsOf(state),
+        folder,
+        folderIsThere,
+        obstacle: await installObstacle(session, state, folder),
+        rule: ruleWith(session.extensions.has('mailbox')),
+      };
+    });
   } catch (error) {
     if (!(error instanceof SieveError)) throw error;
-    const unknown = { active: undefined, filedInto: undefined, own: undefined, ownIsMissing: false };
+    const unknown = {
+      active: undefined,
+      filedInto: undefined,
+      own: undefined,
+      ownIsMissing: false,
+      obstacle: undefined,
+    };
     return { state: 'unknown', ...unknown, folder, folderIsThere, because: error.message, rule: ruleWith(false) };
   }
 }

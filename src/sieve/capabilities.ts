@@ -8,6 +8,8 @@ export interface Capabilities {
   /** Sieve extensions, such as `fileinto`. */
   readonly extensions: ReadonlySet<string>;
   readonly startTls: boolean;
+  /** Whether it is a server of RFC 5804, and not of a draft before it: it knows CHECKSCRIPT then (§1.7, VERSION). */
+  readonly isStandard: boolean;
 }
 
 const words = (text: string | undefined): string[] => (text ?? '').split(' ').filter((word) => word !== '');
@@ -24,5 +26,6 @@ export function readCapabilities(lines: readonly Line[]): Capabilities {
     mechanisms: new Set(words(known.get('SASL')).map((name) => name.toUpperCase())),
     extensions: new Set(words(known.get('SIEVE')).map((name) => name.toLowerCase())),
     startTls: known.has('STARTTLS'),
+    isStandard: known.has('VERSION'),
   };
 }

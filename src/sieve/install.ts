@@ -1,5 +1,6 @@
-import { SieveError } from './errors.js';
+import { SieveError, said } from './errors.js';
 import { type FilingScript, filingScriptName, writeFilingScript } from './filing-script.js';
+import type { FilingState } from './filing-state.js';
 import { readFilingState } from './filing-state.js';
 import { noIncludeError, planInstall } from './install-plan.js';
 import type { SieveSession } from './session.js';
@@ -62,4 +63,24 @@ export async function installFiling(session: SieveSession, folder: string): Prom
     );
   }
   return { isNew: true, own: await activate(session, plan.script) };
+}
+
+/**
+ * Why {@link installFiling} would not succeed, as a sentence; undefined if it would. Changes nothing.
+ *
+ * @param state as `readFilingState` has read it from this session.
+ */
+export async function installObstacle(
+  session: Pick<SieveSession, 'check' | 'extensions'>,
+  state: FilingState,
+  folder: string,
+): Promise<string | undefined> {
+  try {
+    const plan = planInstall(state, folder, session.extensions);
+    const refusal = plan.kind === 'put' ? await session.check(writeFilingScript(plan.script)) : undefined;
+    return refusal === undefined ? undefined : `The mail server does not take the rule${said(refusal)}.`;
+  } catch (error) {
+    if (error instanceof SieveError && error.disposition === 'action-required') return error.message;
+    throw error;
+  }
 }

@@ -25,7 +25,7 @@ export interface SieveSession {
   get(name: string): Promise<Buffer>;
   /** Puts a script there, in the place of one with this name. It is refused whole if it is no Sieve. */
   put(name: string, script: string): Promise<void>;
-  /** Asks whether the server would take a script; why not comes back if it would not. */
+  /** Asks whether the server would take a script; why not comes back if it would not. A server that cannot be asked does. */
   check(script: string): Promise<string | undefined>;
   /** Asks whether there is room for a script; rejects with `ERR_SIEVE_QUOTA` if not. */
   haveSpace(name: string, sizeBytes: number): Promise<void>;
@@ -104,7 +104,7 @@ export async function openSession(
   }
 }
 
-function sessionOn(connection: SieveConnection, host: string, { extensions }: Capabilities): SieveSession {
+function sessionOn(connection: SieveConnection, host: string, { extensions, isStandard }: Capabilities): SieveSession {
   async function run(what: string, ...command: Parameters<typeof writeCommand>): Promise<Reply> {
     const reply = await connection.ask(writeCommand(...command));
     if (reply.answer.status !== 'OK') throw refusal(host, what, reply.answer);
@@ -127,6 +127,7 @@ function sessionOn(connection: SieveConnection, host: string, { extensions }: Ca
     },
     put: async (name, script) => void (await run(`take the Sieve script "${name}"`, 'PUTSCRIPT', name, script)),
     check: async (script) => {
+      if (!isStandard) return undefined;
       const { answer } = await connection.ask(writeCommand('CHECKSCRIPT', script));
       return answer.status === 'OK' ? undefined : answer.text;
     },

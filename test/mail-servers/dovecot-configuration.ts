@@ -22,6 +22,8 @@ export interface SieveOptions {
   readonly without?: readonly string[];
   /** How many scripts a user may have. Default: any number. */
   readonly maxScripts?: number;
+  /** How long one may be. Default: 1 MiB. */
+  readonly maxScriptBytes?: number;
 }
 
 /** Where a Dovecot is and what it has. */
@@ -46,10 +48,11 @@ export const plainPort = 10_143;
 /** Where it listens for ManageSieve. */
 export const sievePort = 14_190;
 
-function sieveSettings({ without = [], maxScripts = 0 }: SieveOptions): string {
+function sieveSettings({ without = [], maxScripts = 0, maxScriptBytes = 1_048_576 }: SieveOptions): string {
   return `plugin {
   sieve = file:~/sieve;active=~/.dovecot.sieve
   sieve_quota_max_scripts = ${maxScripts}
+  sieve_max_script_size = ${maxScriptBytes}
   ${without.length === 0 ? '' : `sieve_extensions = ${without.map((name) => `-${name}`).join(' ')}`}
 }
 protocol lmtp {

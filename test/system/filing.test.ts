@@ -330,6 +330,9 @@ describe.runIf(dovecot.available)('filing that cannot be', inReport, () => {
     const { webmail, run } = await stage({ without: ['include'] });
     await webmail.put('main', listRule);
     await webmail.activate('main');
+    const shown = (await run()).stdout;
+    expect(shown).toMatch(/^Push mail is not filed\. The mail server cannot run two Sieve scripts \(no "include"\)/);
+    expect(shown).toMatch(rule);
     const { code, stdout, stderr } = await run('--install');
     expect(code).toBe(69);
     expect(stdout).toMatch(rule);
@@ -348,6 +351,14 @@ describe.runIf(dovecot.available)('filing that cannot be', inReport, () => {
   it('on a server that cannot file is told', async () => {
     const { run } = await stage({ without: ['fileinto'] });
     expect(await run('--install')).toMatchObject({ code: 69, stderr: expect.stringContaining('without "fileinto"') });
+  });
+
+  it('because the server refuses the rule is told beforehand', async () => {
+    const { run } = await stage({ maxScriptBytes: 200 });
+    expect((await run()).stdout).toMatch(
+      /^Push mail is not filed\. The mail server does not take the rule \(it said: /,
+    );
+    expect(await run('--install')).toMatchObject({ code: 69, stdout: expect.stringMatching(rule) });
   });
 
   it('where there is no room for a script is told', async () => {
