@@ -211,13 +211,20 @@ it('is not known where there is no bus, which is tried again ever more slowly', 
   expect([seen, minimum()]).toEqual([[], 'very-low']);
 });
 
-it('finds a bus that comes later', async () => {
+it('finds a bus that comes later, and again after its death', async () => {
   const directory = join(await temporaryDirectory(), 'bus');
-  const { minimum } = follow(`unix:path=${directory}/bus`);
-  const bus = await startPrivateBus({ directory });
-  onTestFinished(() => bus.stop());
-  await impostor(bus.address, ...upower, () => [{ OnBattery: { signature: 'b', value: true } }]);
-  await expect.poll(minimum).toBe('low');
+  const { seen } = follow(`unix:path=${directory}/bus`);
+  for (const life of [1, 2]) {
+    const bus = await startPrivateBus({ directory });
+    onTestFinished(() => bus.stop());
+    await impostor(bus.address, ...upower, () => [{ OnBattery: { signature: 'b', value: true } }]);
+    await expect.poll(() => seen).toHaveLength(2 * life - 1);
+    process.kill(bus.pid, 'SIGKILL');
+    await expect.poll(() => seen).toHaveLength(2 * life);
+    await bus.stop();
+  }
+  const twice = ['on battery, unknown', 'unknown, unknown'];
+  expect(seen).toEqual([...twice, ...twice]);
 });
 
 it('is not held up by a bus that hangs', async () => {
