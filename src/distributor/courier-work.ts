@@ -1,15 +1,24 @@
+import { type PeerState, updatePeerState } from '../crypto/index.js';
 import { ImapError, type Mailbox } from '../imap/index.js';
 import { limits } from '../notify-spec/index.js';
 import type { Runtime } from '../runtime.js';
 import type { Apps } from './apps/index.js';
 import type { Channels } from './channels.js';
-import { type CourierWork, isLater, judge, type Pin, type TopicMark } from './delivery/index.js';
+import {
+  type CourierWork,
+  isLater,
+  judge,
+  type OpenedMail,
+  sameTrust,
+  type TopicMark,
+  type Trust,
+} from './delivery/index.js';
 import type { Folders } from './folders.js';
 import { journal, journalEnd, shortChannel } from './journal.js';
 import type { Misfiled } from './misfiled.js';
 import { openMail } from './open-mail.js';
 import type { Removals } from './removals.js';
-import type { Registration, Store } from './store/index.js';
+import { type Registration, type Store, trustOf } from './store/index.js';
 import type { Tally } from './tally.js';
 
 /** Everything that couriers work with. */
@@ -25,10 +34,9 @@ export interface WorkOptions {
   readonly runtime: Runtime;
 }
 
-/** The registration with this pin; undefined when it has it already. */
-function withPin(known: Registration | undefined, pin: Pin | undefined): Registration | undefined {
-  if (known === undefined || pin === undefined || known.pin?.fingerprint === pin.fingerprint) return undefined;
-  return { ...known, pin };
+function sameKey(a: PeerState, b: PeerState | undefined): boolean {
+  const [one, other] = [a.header?.keydata, b?.header?.keydata];
+  return one === other || (one !== undefined && other !== undefined && Buffer.compare(one, other) === 0);
 }
 
 /** Makes the hands of one channel. */
@@ -47,33 +55,62 @@ export function createCourierWork(channel: string, options: WorkOptions): Courie
     return mark !== undefined && last !== undefined && isLater(last, mark) ? undefined : mark;
   }
 
+  /** Whether the handshake that was seen last is not on disk. */
+  let hasNewPeer = false;
+
+  /** The registration as it is to be written; undefined when it is on disk so already. */
+  function unwritten(trust: Trust): Registration | undefined {
+    const known = channels.get(channel);
+    if (known === undefined || (sameTrust(trustOf(known), trust) && !hasNewPeer)) return undefined;
+    return { ...known, pin: trust.pin ?? null, next: trust.next ?? null };
+  }
+
+  /** A handshake counts for later pushes too, as far as it came with a push that was made for this channel. */
+  function meet(mail: OpenedMail): void {
+    const known = channels.get(channel);
+    if (known === undefined || mail.kind !== 'opened' || mail.inside.kind !== 'entity') return;
+    const { channel: named, timestamp } = mail.inside.push;
+    if (named !== channel) return;
+    const before = known.peer ?? undefined;
+    const peer = updatePeerState(before, { ...mail.handshake, date: timestamp * 1000 }, runtime.now());
+    if (peer === undefined || peer === before) return;
+    hasNewPeer ||= !sameKey(peer, before);
+    channels.put({ ...known, peer });
+  }
+
   return {
-    open: async (message, pin) => {
+    open: async (message, { pin }) => {
       const mail = await mailbox.fetch(message, limits.mailBytes + 1);
       if (mail.kind === 'gone') return undefined;
-      return await openMail(mail.bytes, { key: await channels.key(registration()), pin, now: runtime.now() });
+      const { peer } = registration();
+      const offered = peer?.header;
+      const key = await channels.key(registration());
+      return await openMail(mail.bytes, { key, pin, offered, now: runtime.now() });
     },
-    judge: (mail, message, { pin, retired }) => {
+    judge: (mail, message, { trust, retired }) => {
+      meet(mail);
       const { address, sender } = registration();
       const wasDelivered = (id: string): boolean => store.wasDelivered(channel, id);
       const lastOfTopic = (topic: string): TopicMark | undefined => store.lastOfTopic(channel, topic);
-      const known = { channel, address, pin, sender: sender ?? undefined, retired, wasDelivered, lastOfTopic };
+      const known = { channel, address, trust, sender: sender ?? undefined, retired, wasDelivered, lastOfTopic };
       return judge(mail, { ...known, message, now: runtime.now() });
     },
     deliver: async (push) => await apps.message(registration(), push),
-    record: async ({ message, outcome, mark, pin }) => {
+    record: async ({ message, outcome, mark, trust }) => {
       const before = channels.get(channel);
-      const changed = withPin(before, pin);
-      // In memory at once, so that a registration that is written meanwhile has the pin too.
+      const changed = unwritten(trust);
+      const peerBefore = hasNewPeer;
+      hasNewPeer = false;
+      // In memory at once, so that a registration that is written meanwhile has it too.
       if (changed !== undefined) channels.put(changed);
       try {
         await store.record({ channel, outcome, mark: latest(mark), registration: changed });
         journalEnd(runtime.log, channel, message, outcome);
         tally.ended(channel, outcome);
       } catch (error) {
-        const known = channels.get(channel);
-        // Not on disk: the next record has to bring it there.
-        if (changed !== undefined && known !== undefined) channels.put({ ...known, pin: before?.pin ?? null });
+        // Not on disk: the next record has to bring it there, unless it has been changed again since.
+        if (changed !== undefined && before !== undefined && channels.get(channel) === changed) channels.put(before);
+        hasNewPeer ||= peerBefore;
         throw error;
       }
     },

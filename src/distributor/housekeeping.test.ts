@@ -20,6 +20,8 @@ const registered = (channel: string, retiredAt: number | null): Registration => 
   key: new Uint8Array(),
   sender: null,
   pin: null,
+  next: null,
+  peer: null,
 });
 
 describe('a channel is forgotten', () => {

@@ -33,6 +33,7 @@ export function journal(log: Log, channel: string, event: Happening, state: Chan
     case 'record failed':
     case 'remove failed':
     case 'retired':
+    case 'trust changed':
     case 'minimum urgency':
     case 'time passed':
       return log.debug({ event: `push.${event.type}`, ...facts }, 'Delivery goes on.');
@@ -58,7 +59,7 @@ function opened(log: Log, facts: Facts, { message, verdict }: Opened, state: Cha
   switch (verdict.kind) {
     case 'deliverable':
       log.info(
-        { event: 'push.verified', ...facts, signer: state.pin?.fingerprint },
+        { event: 'push.verified', ...facts, signer: state.trust.pin?.fingerprint },
         'A push was decrypted and its signature verified.',
       );
       if (isHeld(message, state)) log.info({ event: 'push.held', ...facts }, heldText);

@@ -67,7 +67,7 @@ async function mailOf({
 }
 
 const open = (raw: string | Uint8Array, pin?: Pin) =>
-  openMail(typeof raw === 'string' ? Buffer.from(raw, 'latin1') : raw, { key: alice, pin, now });
+  openMail(typeof raw === 'string' ? Buffer.from(raw, 'latin1') : raw, { key: alice, pin, offered: undefined, now });
 
 const entity = { kind: 'entity', from, to: address, push: { channel, id: 'x', urgency: 'high' }, payload };
 
@@ -141,7 +141,7 @@ describe('a push mail', () => {
   it('from the example of the specification opens, first with its handshake and later by the pin', async () => {
     const key = await parsePrivateKey(fixture('push/alice.asc').toString());
     const example = parseEndpoint(fixture('push/endpoint.txt').toString().trim());
-    const opening = { key, now: Date.UTC(2030, 0, 1) };
+    const opening = { offered: undefined, key, now: Date.UTC(2030, 0, 1) };
     const first = await openMail(fixture('push/handshake.eml'), { ...opening, pin: undefined });
     if (first.kind !== 'opened' || first.signature.state !== 'valid') throw new Error(JSON.stringify(first));
     const pin = first.signature.signer;

@@ -1,7 +1,9 @@
 import {
+  type AutocryptHeader,
   CryptoError,
   chooseAutocrypt,
   open,
+  type PeerMail,
   type PrivateKey,
   type PublicKey,
   parsePublicKey,
@@ -14,8 +16,10 @@ import type { Inside, OpenedMail, Pin, Signer } from './delivery/index.js';
 export interface Opening {
   /** The private key of the channel that its header names. */
   readonly key: PrivateKey;
-  /** The sender key that is pinned on the channel; without one, the mail's own handshake counts. */
+  /** The sender key that is pinned on the channel; others are those of the mail's own handshake and of an earlier one. */
   readonly pin: Pin | undefined;
+  /** The newest handshake that came with a push on this channel before. */
+  readonly offered: AutocryptHeader | undefined;
   /** In ms since 1970. */
   readonly now: number;
 }
@@ -25,10 +29,14 @@ interface Candidate {
   readonly address: string;
 }
 
-/** The key that the mail's Autocrypt header offers (Autocrypt Level 1); none where the header does not count. */
-async function handshake(mail: PushMail): Promise<Candidate | undefined> {
-  if (mail.report || mail.from.length !== 1) return undefined;
-  const header = chooseAutocrypt(mail.autocrypt);
+/** What the mail's Autocrypt headers say; they count only as Autocrypt Level 1 lets them. */
+const handshakeOf = (mail: PushMail): Omit<PeerMail, 'date'> => ({
+  header: chooseAutocrypt(mail.autocrypt),
+  hasOneFrom: mail.from.length === 1,
+  isReport: mail.report,
+});
+
+async function candidateOf(header: AutocryptHeader | undefined): Promise<Candidate | undefined> {
   if (header === undefined) return undefined;
   try {
     return { key: await parsePublicKey(header.keydata), address: header.address };
@@ -47,12 +55,14 @@ function pinnedKey(pin: Pin): Promise<PublicKey> {
   return parsed;
 }
 
-/** Every key that may turn out to be the signer's. That an offered key is not the pinned one is for the judge to say. */
-async function candidates(mail: PushMail, pinned: Candidate | undefined): Promise<Candidate[]> {
-  const offered = await handshake(mail);
-  const known = pinned === undefined ? [] : [pinned];
-  const isNew = offered !== undefined && offered.key.fingerprint !== pinned?.key.fingerprint;
-  return isNew ? [...known, offered] : known;
+/** Every key that may turn out to be the signer's, the pinned one first. Whether it is one that may push is for the judge to say. */
+async function candidates(
+  pinned: Candidate | undefined,
+  headers: readonly (AutocryptHeader | undefined)[],
+): Promise<Candidate[]> {
+  const offered = await Promise.all(headers.map(candidateOf));
+  const all = [pinned, ...offered].filter((candidate) => candidate !== undefined);
+  return all.filter(({ key }, at) => all.findIndex((other) => other.key.fingerprint === key.fingerprint) === at);
 }
 
 function signerOf(signature: Signature, known: readonly Candidate[]): Signer {
@@ -76,13 +86,15 @@ function insideOf(data: Uint8Array): Inside {
  * Opens a mail as far as it opens. Never rejects for what is in the mail: what does not decrypt is `closed`, what decrypts
  * but is not as it should be is left to the judge. Rejects with a CryptoError when the pinned key is damaged.
  */
-export async function openMail(raw: Uint8Array, { key, pin, now }: Opening): Promise<OpenedMail> {
+export async function openMail(raw: Uint8Array, { key, pin, offered, now }: Opening): Promise<OpenedMail> {
   const pinned = pin === undefined ? undefined : { key: await pinnedKey(pin), address: pin.address };
   try {
     const mail = await readMail(raw);
-    const known = await candidates(mail, pinned);
+    const handshake = handshakeOf(mail);
+    const counts = handshake.hasOneFrom && !handshake.isReport;
+    const known = await candidates(pinned, [counts ? handshake.header : undefined, offered]);
     const opened = await open(mail.armored, { key, signers: known.map((candidate) => candidate.key), now });
-    return { kind: 'opened', signature: signerOf(opened.signature, known), inside: insideOf(opened.data) };
+    return { kind: 'opened', signature: signerOf(opened.signature, known), inside: insideOf(opened.data), handshake };
   } catch (error) {
     const isTyped = error instanceof NotifyError || error instanceof CryptoError;
     // Whatever a stranger's mail does to a parser, the pushes behind it must come through.

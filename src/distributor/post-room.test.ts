@@ -14,7 +14,7 @@ import { createTally } from './tally.js';
 const now = Date.UTC(2026, 0, 1, 12);
 const address = 'alice@example.org';
 const minute = 60_000;
-const retryMs = minute;
+const retryMs = 10_000;
 
 /** A channel for each letter. */
 const channelOf = (letter: string): string => letter.repeat(27);
@@ -45,6 +45,8 @@ function registrationOf(letter: string, change: Partial<Registration> = {}): Reg
     key: serializePrivateKey(channelKey),
     sender: null,
     pin: null,
+    next: null,
+    peer: null,
     ...change,
   };
 }

@@ -9,7 +9,7 @@ import type { Folders } from './folders.js';
 import type { Health } from './health.js';
 import type { Misfiled } from './misfiled.js';
 import { createRemovals, tellRefusals } from './removals.js';
-import type { Registration, Store } from './store/index.js';
+import { type Registration, type Store, trustOf } from './store/index.js';
 import type { Tally } from './tally.js';
 
 /** What a {@link PostRoom} works with. */
@@ -32,6 +32,8 @@ export interface PostRoom {
   take(event: MailboxEvent): Promise<void>;
   /** A registration is new, was changed or has ended. */
   registrationChanged(registration: Registration): void;
+  /** The user has said who may push on the channel of a registration. */
+  trustChanged(registration: Registration): void;
   /** Forgets a channel that has been retired long enough. */
   forget(channel: string): void;
   /** A service has a new owner: whatever waits for it is tried at once. */
@@ -70,8 +72,10 @@ export function createPostRoom(options: PostRoomOptions): PostRoom {
   const work = { ...options, removals: createRemovals(tellRefusals(mailbox, options.health)) };
   let minimum: Urgency = 'very-low';
 
-  function startCourier({ channel, pin, retiredAt }: Registration): Courier {
-    const initial = initialChannelState({ pin: pin ?? undefined, retired: retiredAt !== null, keepRejected, minimum });
+  function startCourier(registration: Registration): Courier {
+    const { channel, retiredAt } = registration;
+    const trust = trustOf(registration);
+    const initial = initialChannelState({ trust, retired: retiredAt !== null, keepRejected, minimum });
     const courier = createCourier(initial, createCourierWork(channel, work), runtime);
     couriers.set(channel, courier);
     return courier;
@@ -115,6 +119,10 @@ export function createPostRoom(options: PostRoomOptions): PostRoom {
     registrationChanged: (registration) => {
       const courier = couriers.get(registration.channel) ?? startCourier(registration);
       if (registration.retiredAt !== null && !courier.state.retired) courier.dispatch({ type: 'retired' });
+    },
+    trustChanged: (registration) => {
+      const trust = trustOf(registration);
+      couriers.get(registration.channel)?.dispatch({ type: 'trust changed', trust });
     },
     forget: (channel) => {
       void couriers.get(channel)?.close();

@@ -1,11 +1,14 @@
-import type { DeliveryEvent, Effect, Happening, Pin, Push, Verdict } from '../../src/distributor/delivery/index.js';
+import type { DeliveryEvent, Effect, Happening, Push, Trust, Verdict } from '../../src/distributor/delivery/index.js';
 import { type ChannelState, initialChannelState, step } from '../../src/distributor/delivery/index.js';
 import type { MessageRef } from '../../src/imap/index.js';
 
 export const noon: number = Date.UTC(2026, 10, 2, 12);
 export const minute = 60_000;
 export const hour: number = 60 * minute;
-export const pin: Pin = { fingerprint: 'a'.repeat(40), address: 'push@app.example', keydata: new Uint8Array([1]) };
+export const trust: Trust = {
+  pin: { fingerprint: 'a'.repeat(40), address: 'push@app.example', keydata: new Uint8Array([1]) },
+  next: undefined,
+};
 
 /** A message of the folder that all of them are in. */
 export const at = (uid: number): MessageRef => ({ folder: 'INBOX', uidValidity: '7', uid });
@@ -21,7 +24,7 @@ export function pushOf(id: string, change: Partial<Push> = {}): Push {
 export const deliverable = (id: string, change: Partial<Push> = {}): Verdict => ({
   kind: 'deliverable',
   push: pushOf(id, change),
-  pin: undefined,
+  trust,
 });
 
 /** Effects by name and UID. */
@@ -39,7 +42,7 @@ export interface TestChannel {
 
 /** A channel for which nothing has come yet. */
 export function testChannel(known: Partial<ChannelState> = {}): TestChannel {
-  let state: ChannelState = { ...initialChannelState({ pin, retired: false, keepRejected: false }), ...known };
+  let state: ChannelState = { ...initialChannelState({ trust, retired: false, keepRejected: false }), ...known };
   function run(event: Happening, now = noon): readonly Effect[] {
     const timely: DeliveryEvent = { ...event, now };
     const next = step(state, timely);

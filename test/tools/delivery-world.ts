@@ -7,10 +7,12 @@ import {
   initialChannelState,
   isLater,
   nextDue,
+  nobody,
   type Pin,
   type PushLabel,
   step,
   type TopicMark,
+  type Trust,
   type Verdict,
 } from '../../src/distributor/delivery/index.js';
 import { batchPushes, maxAside, settleRetryMs } from '../../src/distributor/delivery/timing.js';
@@ -18,6 +20,7 @@ import { compareMessages, type MessageRef } from '../../src/imap/index.js';
 import { type Urgency, urgencies } from '../../src/notify-spec/index.js';
 
 const pin: Pin = { fingerprint: 'b'.repeat(40), address: 'push@app.example', keydata: new Uint8Array([2]) };
+const trust: Trust = { pin, next: undefined };
 const minute = 60_000;
 
 /** What a mail turns out to be once it is opened. */
@@ -49,7 +52,7 @@ export class World {
   readonly disk = {
     delivered: new Set<string>(),
     topics: new Map<string, TopicMark>(),
-    pin: undefined as Pin | undefined,
+    trust: nobody as Trust,
   };
   readonly app: string[] = [];
   readonly left = new Set<Mail>();
@@ -68,7 +71,7 @@ export class World {
 
   fresh(): ChannelState {
     const { retired, minimum } = this;
-    return initialChannelState({ pin: this.disk.pin, retired, keepRejected: false, minimum });
+    return initialChannelState({ trust: this.disk.trust, retired, keepRejected: false, minimum });
   }
 
   at(uid: number): MessageRef {
@@ -224,18 +227,18 @@ export class World {
     if (this.state.retired) return { kind: 'retired' };
     if (kind === 'refused') return { kind: 'refused', reason: 'unsigned' };
     if (kind === 'early' && this.now < early) return { kind: 'early', notBefore: early, until: liveUntil };
-    if (kind === 'no handshake' && this.state.pin === undefined) {
+    if (kind === 'no handshake' && this.state.trust.pin === undefined) {
       return liveUntil <= this.now
-        ? { kind: 'expired', label: undefined }
+        ? { kind: 'expired', known: undefined }
         : { kind: 'waiting for key', until: liveUntil };
     }
     if (this.disk.delivered.has(id)) return { kind: 'duplicate' };
     const last = topic === undefined ? undefined : this.disk.topics.get(topic);
     const mark = { topic: topic ?? '', timestamp: label.timestamp, message };
     if (last !== undefined && isLater(last, mark)) return { kind: 'superseded' };
-    if (liveUntil <= this.now) return { kind: 'expired', label };
+    if (liveUntil <= this.now) return { kind: 'expired', known: { label, trust } };
     const push = { ...label, payload: new Uint8Array([1]) };
-    return { kind: 'deliverable', push, pin: this.state.pin === undefined ? pin : undefined };
+    return { kind: 'deliverable', push, trust };
   }
 
   /** Answers the `index`-th thing that was asked for: well, or badly. An app that times out counts as unreachable. */
@@ -281,13 +284,13 @@ export class World {
     if (effect !== undefined) this.run({ type: 'app unreachable', message: effect.message });
   }
 
-  write({ message, outcome, mark, pin: known }: Ending): void {
+  write({ message, outcome, mark, trust: known }: Ending): void {
     const mail = this.mailAt(message);
     if (mail !== undefined) this.recorded.add(mail);
     if (outcome.kind === 'delivered') this.disk.delivered.add(outcome.id);
     const last = mark && this.disk.topics.get(mark.topic);
     if (mark !== undefined && !(last !== undefined && isLater(last, mark))) this.disk.topics.set(mark.topic, mark);
-    this.disk.pin ??= known;
+    this.disk.trust = known;
   }
 
   look(): void {

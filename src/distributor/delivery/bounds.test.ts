@@ -5,15 +5,16 @@ import {
   hour,
   minute,
   noon,
-  pin,
   pushOf,
   short,
   type TestChannel,
   testChannel,
+  trust,
 } from '../../../test/tools/delivery-channel.js';
 import { nextDue } from './due.js';
 import type { Verdict } from './state.js';
 import { batchBytes, batchPushes, maxAside } from './timing.js';
+import { nobody } from './trust.js';
 
 const uids = (from: number, to: number): number[] => Array.from({ length: to - from + 1 }, (_, index) => from + index);
 const unreachable = { since: noon, attempts: 1, retryAt: noon + hour };
@@ -106,14 +107,14 @@ describe('pushes that stand aside', () => {
   }
 
   it('are postponed where there are too many, and none is refused', () => {
-    const c = fill(waiting, { pin: undefined });
+    const c = fill(waiting, { trust: nobody });
     expect(c.run({ type: 'found', messages: uids(1, tooMany).map(at) })).toEqual([]);
   });
 
   it('do not stop the handshake that comes behind them, which brings all of them back', () => {
-    const c = fill(waiting, { pin: undefined });
+    const c = fill(waiting, { trust: nobody });
     c.run({ type: 'found', messages: [at(1000)] });
-    c.run({ type: 'opened', message: at(1000), verdict: { kind: 'deliverable', push: pushOf('x'), pin } });
+    c.run({ type: 'opened', message: at(1000), verdict: { kind: 'deliverable', push: pushOf('x'), trust } });
     expect(c.state.postponed).toEqual([]);
     const delivered: number[] = [];
     for (;;) {
@@ -129,7 +130,7 @@ describe('pushes that stand aside', () => {
   });
 
   it('are opened anew when there is room and nothing else to open', () => {
-    const c = fill(waiting, { pin: undefined });
+    const c = fill(waiting, { trust: nobody });
     const [effect, ...others] = c.run({ type: 'gone', message: at(7) });
     expect(others).toEqual([]);
     expect(effect?.type).toBe('open');
@@ -138,11 +139,11 @@ describe('pushes that stand aside', () => {
   });
 
   it('end with their time, each of them', () => {
-    const c = fill(waiting, { pin: undefined });
+    const c = fill(waiting, { trust: nobody });
     const later = noon + hour;
     expect(nextDue(c.state, noon)).toBe(later);
     c.run({ type: 'time passed' }, later);
-    openAll(c, () => ({ kind: 'expired', label: undefined }), later);
+    openAll(c, () => ({ kind: 'expired', known: undefined }), later);
     const ends = c.state.pushes.map(({ stage }) => stage.name === 'settled' && stage.outcome.kind);
     expect(ends).toEqual(Array(tooMany).fill('expired'));
     expect(c.state.postponed).toEqual([]);
@@ -170,7 +171,7 @@ describe('pushes that stand aside', () => {
   });
 
   it('are forgotten when their mail is gone or the folder renumbered', () => {
-    const c = fill(waiting, { pin: undefined });
+    const c = fill(waiting, { trust: nobody });
     c.run({ type: 'gone', message: at(tooMany) });
     expect(c.state.postponed).toHaveLength(49);
     c.run({ type: 'renumbered', folder: 'Junk' });

@@ -3,12 +3,14 @@ import { createManualTime } from '../../../test/tools/manual-time.js';
 import { ImapError, type MessageRef } from '../../imap/index.js';
 import { type Courier, type CourierWork, createCourier, type Happening } from './courier.js';
 import type { OpenedMail } from './judge.js';
-import { initialChannelState, type Pin, type Push, type Verdict } from './state.js';
+import { initialChannelState, type Push, type Verdict } from './state.js';
 import { recordRetryMs, reopenMs, settleRetryMs, unreachableFirstMs } from './timing.js';
+import { nobody, type Trust } from './trust.js';
 
 const noon = Date.UTC(2026, 0, 1, 12);
 const hour = 3_600_000;
-const pin: Pin = { fingerprint: 'a'.repeat(40), address: 'push@app.example', keydata: new Uint8Array([1]) };
+const pin = { fingerprint: 'a'.repeat(40), address: 'push@app.example', keydata: new Uint8Array([1]) };
+const trust: Trust = { pin, next: undefined };
 const at = (uid: number): MessageRef => ({ folder: 'INBOX', uidValidity: '7', uid });
 const mail: OpenedMail = { kind: 'closed', reason: 'opened by a stand-in' };
 const lost = new ImapError('ERR_IMAP_LOST', 'Gone.', { disposition: 'transient' });
@@ -43,7 +45,7 @@ function createSetting() {
       asked.push({ what, answer: (value) => resolve(value as T), fail: reject });
     });
   const work: CourierWork = {
-    open: ({ uid }, known) => ask(`open ${uid}${known === undefined ? '' : ' pinned'}`),
+    open: ({ uid }, known) => ask(`open ${uid}${known.pin === undefined ? '' : ' pinned'}`),
     judge: () => {
       if (verdict === undefined) throw new Error('It cannot be judged.');
       return verdict;
@@ -55,7 +57,7 @@ function createSetting() {
     happened: ({ type }) => void happened.push(type),
     failed: (error) => void errors.push(error),
   };
-  const initial = initialChannelState({ pin: undefined, retired: false, keepRejected: false });
+  const initial = initialChannelState({ trust: nobody, retired: false, keepRejected: false });
   const courier: Courier = createCourier(initial, work, time.runtime);
 
   /** The one thing that was asked for and has no answer yet. */
@@ -80,8 +82,8 @@ function createSetting() {
     rest: () => new Promise<void>((resolve) => setImmediate(resolve)),
     /** Brings a push as far as its delivery. */
     deliver: async (uid: number, id: string): Promise<Asked> => {
-      verdict = { kind: 'deliverable', push: pushOf(id), pin: courier.state.pin === undefined ? pin : undefined };
-      const opening = courier.state.pin === undefined ? `open ${uid}` : `open ${uid} pinned`;
+      verdict = { kind: 'deliverable', push: pushOf(id), trust };
+      const opening = courier.state.trust.pin === undefined ? `open ${uid}` : `open ${uid} pinned`;
       courier.dispatch({ type: 'found', messages: [at(uid)] });
       (await only(opening)).answer(mail);
       return await only(`deliver ${id}`);
@@ -102,7 +104,7 @@ describe('a courier', () => {
 
   it('opens the next mail with the pin that the one before has brought', async () => {
     const s = createSetting();
-    s.judgeAs({ kind: 'deliverable', push: pushOf('x'), pin });
+    s.judgeAs({ kind: 'deliverable', push: pushOf('x'), trust });
     s.courier.dispatch({ type: 'found', messages: [at(1), at(2)] });
     (await s.only('open 1')).answer(mail);
     await s.only('open 2 pinned');
@@ -130,7 +132,7 @@ describe('a courier', () => {
     (await s.only('open 1')).fail(lost);
     await expect.poll(() => s.time.sleepers()).toEqual([reopenMs]);
     s.time.pass(reopenMs);
-    s.judgeAs({ kind: 'deliverable', push: pushOf('x'), pin: undefined });
+    s.judgeAs({ kind: 'deliverable', push: pushOf('x'), trust: nobody });
     (await s.only('open 1')).answer(mail);
     (await s.only('deliver x')).answer('accepted');
     const full = new Error('full');
@@ -160,7 +162,7 @@ describe('a courier', () => {
     s.courier.dispatch({ type: 'found', messages: [at(1)] });
     (await s.only('open 1')).answer(mail);
     await expect.poll(() => s.time.sleepers()).toEqual([reopenMs]);
-    s.judgeAs({ kind: 'deliverable', push: pushOf('x'), pin: undefined });
+    s.judgeAs({ kind: 'deliverable', push: pushOf('x'), trust: nobody });
     s.time.pass(reopenMs);
     (await s.only('open 1')).answer(mail);
     (await s.only('deliver x')).fail(new Error('This channel is forgotten.'));

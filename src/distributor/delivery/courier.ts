@@ -3,8 +3,9 @@ import type { MessageRef } from '../../imap/index.js';
 import type { Runtime } from '../../runtime.js';
 import { nextDue } from './due.js';
 import type { OpenedMail } from './judge.js';
-import type { ChannelState, DeliveryEvent, Effect, Ending, Pin, Push, Verdict } from './state.js';
+import type { ChannelState, DeliveryEvent, Effect, Ending, Push, Verdict } from './state.js';
 import { step } from './step.js';
+import type { Trust } from './trust.js';
 
 type WithoutNow<Event> = Event extends unknown ? Omit<Event, 'now'> : never;
 
@@ -14,7 +15,7 @@ export type Happening = WithoutNow<DeliveryEvent>;
 /** The hands of a channel: everything that `step` can ask for. */
 export interface CourierWork {
   /** Fetches and decrypts a mail; undefined when it is not there any more. Rejects when it could not be fetched. */
-  open(message: MessageRef, pin: Pin | undefined): Promise<OpenedMail | undefined>;
+  open(message: MessageRef, trust: Trust): Promise<OpenedMail | undefined>;
   /** Judges what was opened; in the same breath as the verdict is taken in, so that no copy can be delivered between. */
   judge(mail: OpenedMail, message: MessageRef, state: ChannelState): Verdict;
   deliver(push: Push): Promise<keyof typeof answers>;
@@ -98,7 +99,7 @@ export function createCourier(initial: ChannelState, work: CourierWork, runtime:
   async function open(message: MessageRef): Promise<void> {
     let event: Happening;
     try {
-      const mail = await work.open(message, state.pin);
+      const mail = await work.open(message, state.trust);
       event =
         mail === undefined
           ? { type: 'gone', message }

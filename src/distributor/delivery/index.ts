@@ -10,7 +10,6 @@ export {
   initialChannelState,
   type OpenPush,
   type Outcome,
-  type Pin,
   type Push,
   type PushLabel,
   type Stage,
@@ -20,3 +19,4 @@ export {
 export { type Step, step } from './step.js';
 export { type ChannelSummary, summarize } from './summary.js';
 export { isLater } from './topics.js';
+export { type Announcement, nobody, type Pin, sameTrust, type Trust } from './trust.js';

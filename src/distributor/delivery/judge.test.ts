@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { formatChannel, isAddress } from '../../notify-spec/index.js';
 import { type Expected, type Inside, judge, type OpenedMail, type Signer } from './judge.js';
-import type { Pin } from './state.js';
+import { nobody, type Pin, type Trust } from './trust.js';
 
 const second = 1000;
 const minute = 60 * second;
@@ -18,6 +18,7 @@ const keyOf = (letter: string, address = 'push@app.example'): Pin => ({
 });
 const good = keyOf('a');
 const bad = keyOf('b');
+const pinnedTo = (pin: Pin): Trust => ({ pin, next: undefined });
 const signedBy = (signer: Pin): Signer => ({ state: 'valid', signer });
 const unknown: Signer = { state: 'unknown-signer', keyId: 'b'.repeat(16) };
 const invalid: Signer = { state: 'invalid', reason: 'It does not hold.' };
@@ -39,7 +40,7 @@ function entityOf(change: Partial<Omit<Entity, 'push'>> & { push?: Partial<Entit
 const expectedOf = (change: Partial<Expected> = {}): Expected => ({
   channel,
   address: 'alice@example.org',
-  pin: good,
+  trust: pinnedTo(good),
   sender: undefined,
   retired: false,
   wasDelivered: () => false,
@@ -53,6 +54,7 @@ const mail = (inside: Inside = entityOf(), signature = signedBy(good)): OpenedMa
   kind: 'opened',
   signature,
   inside,
+  handshake: { header: undefined, hasOneFrom: true, isReport: false },
 });
 const kindOf = (opened: OpenedMail, expected: Partial<Expected> = {}): string =>
   judge(opened, expectedOf(expected)).kind;
@@ -72,14 +74,14 @@ describe('the verdict on a mail', () => {
         liveUntil: noon + hour + 10 * minute,
         rememberUntil: noon + 2 * hour,
       },
-      pin: undefined,
+      trust: pinnedTo(good),
     });
   });
 
   it('that is the first of its channel pins its signer', () => {
-    expect(judge(mail(), expectedOf({ pin: undefined }))).toMatchObject({ kind: 'deliverable', pin: good });
-    const named = expectedOf({ pin: undefined, sender: good.fingerprint });
-    expect(judge(mail(), named)).toMatchObject({ kind: 'deliverable', pin: good });
+    expect(judge(mail(), expectedOf({ trust: nobody }))).toMatchObject({ kind: 'deliverable', trust: pinnedTo(good) });
+    const named = expectedOf({ trust: nobody, sender: good.fingerprint });
+    expect(judge(mail(), named)).toMatchObject({ kind: 'deliverable', trust: pinnedTo(good) });
   });
 
   it.each<[string, string, OpenedMail, Partial<Expected>]>([
@@ -99,14 +101,14 @@ describe('the verdict on a mail', () => {
       'refused',
       'is by another than the app named',
       mail(entityOf(), signedBy(bad)),
-      { pin: undefined, sender: good.fingerprint },
+      { trust: nobody, sender: good.fingerprint },
     ],
-    ['waiting for key', 'is by a key that is not known yet', mail(entityOf(), unknown), { pin: undefined }],
+    ['waiting for key', 'is by a key that is not known yet', mail(entityOf(), unknown), { trust: nobody }],
     [
       'waiting for key',
       'may be by whom the app named',
       mail(entityOf(), unknown),
-      { pin: undefined, sender: good.fingerprint },
+      { trust: nobody, sender: good.fingerprint },
     ],
     ['deliverable', 'is by the pin, whoever the app named before', mail(), { sender: bad.fingerprint }],
     ['refused', 'has another From than its key', mail(entityOf({ from: 'bob@app.example' })), {}],
@@ -139,13 +141,13 @@ describe('the verdict on a mail', () => {
     ['its TTL and ten minutes', 61, 11 * minute + second],
     ['28 days and ten minutes at most', 2_419_200, 28 * day + 10 * minute],
   ])('lets a push live for %s', (_, ttlSeconds, lifeMs) => {
-    for (const [signature, pin, alive] of [
-      [signedBy(good), good, 'deliverable'],
-      [unknown, undefined, 'waiting for key'],
+    for (const [signature, trust, alive] of [
+      [signedBy(good), pinnedTo(good), 'deliverable'],
+      [unknown, nobody, 'waiting for key'],
     ] as const) {
       const push = mail(entityOf({ push: { ttlSeconds } }), signature);
-      expect(kindOf(push, { pin, now: noon + lifeMs - 1 })).toBe(alive);
-      expect(kindOf(push, { pin, now: noon + lifeMs })).toBe('expired');
+      expect(kindOf(push, { trust, now: noon + lifeMs - 1 })).toBe(alive);
+      expect(kindOf(push, { trust, now: noon + lifeMs })).toBe('expired');
     }
   });
 
@@ -177,11 +179,11 @@ describe('the verdict on a mail', () => {
     const push = { topic: 't', ttlSeconds: 1 };
     const late = { now: noon + hour };
     const label = { id: 'x', topic: 't', timestamp: noon / second };
-    expect(judge(pushed(push), expectedOf(late))).toMatchObject({ kind: 'expired', label });
-    const stranger = { ...late, pin: undefined };
+    expect(judge(pushed(push), expectedOf(late))).toMatchObject({ kind: 'expired', known: { label } });
+    const stranger = { ...late, trust: nobody };
     expect(judge(mail(entityOf({ push }), unknown), expectedOf(stranger))).toEqual({
       kind: 'expired',
-      label: undefined,
+      known: undefined,
     });
   });
 
@@ -209,7 +211,7 @@ describe('the verdict on a mail', () => {
   it('lets a push wait whose signature is of the future too, but not one by a stranger', () => {
     const now = noon - hour;
     expect(kindOf(mail(entityOf(), invalid), { now })).toBe('early');
-    expect(kindOf(mail(entityOf(), unknown), { now, pin: undefined })).toBe('early');
+    expect(kindOf(mail(entityOf(), unknown), { now, trust: nobody })).toBe('early');
     for (const signature of [unknown, signedBy(bad), { state: 'unsigned' } as const]) {
       expect(kindOf(mail(entityOf(), signature), { now })).toBe('refused');
     }
@@ -238,11 +240,11 @@ describe('the verdict on a mail', () => {
     );
     const signature = fc.constantFrom<Signer>(signedBy(good), signedBy(bad), unknown, invalid, { state: 'unsigned' });
     fc.assert(
-      fc.property(inside, signature, fc.constantFrom(good, undefined), (one, by, pin) => {
-        const verdict = judge(mail(one, by), expectedOf({ pin, wasDelivered: (id) => id === 'y' }));
+      fc.property(inside, signature, fc.constantFrom(pinnedTo(good), nobody), (one, by, trust) => {
+        const verdict = judge(mail(one, by), expectedOf({ trust, wasDelivered: (id) => id === 'y' }));
         if (verdict.kind !== 'deliverable') return;
         expect(by.state).toBe('valid');
-        if (pin !== undefined) expect(by).toEqual(signedBy(pin));
+        if (trust.pin !== undefined) expect(by).toEqual(signedBy(trust.pin));
         expect(one).toMatchObject({ kind: 'entity', push: { channel, id: 'x' } });
         expect(verdict.push.liveUntil).toBeGreaterThan(noon);
       }),

@@ -1,8 +1,10 @@
+import type { PeerMail } from '../../crypto/index.js';
 import type { MessageRef } from '../../imap/index.js';
 import { canonicalAddress, type PushHeader } from '../../notify-spec/index.js';
-import type { Pin, PushLabel, TopicMark, Verdict } from './state.js';
+import type { PushLabel, TopicMark, Verdict } from './state.js';
 import { clockToleranceMs, holdMarginMs, maxEarlyMs, minLifeMs, rememberMs } from './timing.js';
 import { isLater, markOf } from './topics.js';
+import { isTrusted, learn, mayBeTrusted, type Pin, type Trust } from './trust.js';
 
 /** What is known of the signature inside a mail that decrypted. */
 export type Signer =
@@ -26,15 +28,21 @@ export type Inside =
 export type OpenedMail =
   /** It did not decrypt with the channel's key. */
   | { readonly kind: 'closed'; readonly reason: string }
-  | { readonly kind: 'opened'; readonly signature: Signer; readonly inside: Inside };
+  | {
+      readonly kind: 'opened';
+      readonly signature: Signer;
+      readonly inside: Inside;
+      /** What the outside says of the sender's key. */
+      readonly handshake: Omit<PeerMail, 'date'>;
+    };
 
 /** What the mail is held against. */
 export interface Expected {
   readonly channel: string;
   /** The registration's own address, as in its endpoint. */
   readonly address: string;
-  readonly pin: Pin | undefined;
-  /** The fingerprint that the app named when it registered; until a key is pinned it alone may be. */
+  readonly trust: Trust;
+  /** The fingerprint that the app or the user named; until a key is pinned it alone may be. */
   readonly sender: string | undefined;
   readonly retired: boolean;
   /** Whether this push id has been delivered on this channel before. */
@@ -51,12 +59,18 @@ const refused = (reason: string): Verdict => ({ kind: 'refused', reason });
 const sameAddress = (a: string, b: string): boolean => canonicalAddress(a) === canonicalAddress(b);
 
 /** The key that signed, where it is certainly not the one that may. */
-function wrongSigner(signature: Signer, { pin, sender }: Expected): string | undefined {
-  // An app names a fingerprint and not a key, so that an unknown one may still turn out to be it.
-  if (signature.state === 'unknown-signer') return pin === undefined ? undefined : signature.keyId;
-  if (signature.state !== 'valid') return undefined;
-  const { fingerprint } = signature.signer;
-  return fingerprint === (pin?.fingerprint ?? sender ?? fingerprint) ? undefined : fingerprint;
+function wrongSigner(signature: Signer, { trust, sender }: Expected): string | undefined {
+  switch (signature.state) {
+    case 'unknown-signer':
+      return mayBeTrusted(trust, signature.keyId) ? undefined : signature.keyId;
+    case 'valid': {
+      const { fingerprint } = signature.signer;
+      return isTrusted(trust, sender, fingerprint) ? undefined : fingerprint;
+    }
+    case 'invalid':
+    case 'unsigned':
+      return undefined;
+  }
 }
 
 /**
@@ -67,7 +81,7 @@ export function judge(mail: OpenedMail, expected: Expected): Verdict {
   if (mail.kind === 'closed') return { kind: 'unreadable', reason: mail.reason };
   if (expected.retired) return { kind: 'retired' };
   const { signature, inside } = mail;
-  const { pin, now } = expected;
+  const { trust, now } = expected;
   if (signature.state === 'unsigned') return refused('It is not signed.');
   if (inside.kind === 'malformed') return refused(inside.reason);
   const { push } = inside;
@@ -75,7 +89,7 @@ export function judge(mail: OpenedMail, expected: Expected): Verdict {
   if (!sameAddress(inside.to, expected.address)) return refused('It was made for another address.');
   const wrong = wrongSigner(signature, expected);
   if (wrong !== undefined) {
-    return refused(`It is signed by ${wrong}, pinned is ${pin?.fingerprint ?? expected.sender}.`);
+    return refused(`It is signed by ${wrong}, pinned is ${trust.pin?.fingerprint ?? expected.sender}.`);
   }
 
   const label = labelOf(push);
@@ -86,7 +100,7 @@ export function judge(mail: OpenedMail, expected: Expected): Verdict {
   if (notBefore > now) return { kind: 'early', notBefore, until: liveUntil };
   if (signature.state === 'invalid') return refused(`Its signature is not valid: ${signature.reason}`);
   if (signature.state === 'unknown-signer') {
-    return liveUntil <= now ? { kind: 'expired', label: undefined } : { kind: 'waiting for key', until: liveUntil };
+    return liveUntil <= now ? { kind: 'expired', known: undefined } : { kind: 'waiting for key', until: liveUntil };
   }
 
   const { signer } = signature;
@@ -95,12 +109,10 @@ export function judge(mail: OpenedMail, expected: Expected): Verdict {
   const mark = markOf(label, expected.message);
   const last = mark && expected.lastOfTopic(mark.topic);
   if (mark !== undefined && last !== undefined && isLater(last, mark)) return { kind: 'superseded' };
-  if (liveUntil <= now) return { kind: 'expired', label };
-  return {
-    kind: 'deliverable',
-    push: { ...label, payload: inside.payload },
-    pin: pin === undefined ? signer : undefined,
-  };
+  const learned = learn(trust, signer, push);
+  // A device that was off for long must not miss who its sender is, or will be.
+  if (liveUntil <= now) return { kind: 'expired', known: { label, trust: learned } };
+  return { kind: 'deliverable', push: { ...label, payload: inside.payload }, trust: learned };
 }
 
 function labelOf({ id, urgency, topic, timestamp, ttlSeconds }: PushHeader): PushLabel {

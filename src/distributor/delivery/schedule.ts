@@ -24,11 +24,11 @@ export function schedule(before: ChannelState, now: number): { state: ChannelSta
   return { state: { ...before, backlog, pushes: kept, postponed, batchEnd: batch }, effects };
 }
 
-function record(push: Draft, { pin }: ChannelState, now: number, effects: Effect[]): void {
+function record(push: Draft, { trust }: ChannelState, now: number, effects: Effect[]): void {
   const { stage, message } = push;
   if (stage.name !== 'settled' || stage.recording || stage.retryAt > now) return;
   push.stage = { ...stage, recording: true };
-  effects.push({ type: 'record', message, outcome: stage.outcome, mark: stage.mark, pin });
+  effects.push({ type: 'record', message, outcome: stage.outcome, mark: stage.mark, trust });
 }
 
 /** A refused push that the user wants to keep is let go of as soon as its refusal is on disk. */

@@ -1,5 +1,6 @@
 import type { MessageRef } from '../../imap/index.js';
 import type { Urgency } from '../../notify-spec/index.js';
+import type { Trust } from './trust.js';
 
 /** What a push says about itself apart from its payload. */
 export interface PushLabel {
@@ -32,16 +33,6 @@ export interface TopicMark {
   readonly message: MessageRef;
 }
 
-/** The first key that signed a valid push on a channel: from then on the only one that may. */
-export interface Pin {
-  /** 40 lower-case hexadecimal digits. */
-  readonly fingerprint: string;
-  /** The sender's address, which the inner From has to be. */
-  readonly address: string;
-  /** The public key, five OpenPGP packets. */
-  readonly keydata: Uint8Array;
-}
-
 /** Why a push that decrypted with our key does not reach its app. */
 export type Discard =
   | { readonly kind: 'refused'; readonly reason: string }
@@ -57,15 +48,15 @@ export type Outcome = { readonly kind: 'delivered'; readonly id: string; readonl
 
 /** What opening a mail brought, judged against what is known of the channel. See `judge`. */
 export type Verdict =
-  | { readonly kind: 'deliverable'; readonly push: Push; readonly pin: Pin | undefined }
+  | { readonly kind: 'deliverable'; readonly push: Push; readonly trust: Trust }
   /** Signed by a key that is not known yet: waits for the sender's handshake. */
   | { readonly kind: 'waiting for key'; readonly until: number }
   /** Dated later than now, so one of the clocks is wrong: it is judged when its time has come. */
   | { readonly kind: 'early'; readonly notBefore: number; readonly until: number }
   /** It did not decrypt with the channel's key: nobody's business but the user's. Left untouched for ever. */
   | { readonly kind: 'unreadable'; readonly reason: string }
-  /** With its label when its signature holds, so that those which it replaced do not come back. */
-  | { readonly kind: 'expired'; readonly label: PushLabel | undefined }
+  /** When its signature holds, with its label, so that those which it replaced do not come back, and with whom it lets push. */
+  | { readonly kind: 'expired'; readonly known: { readonly label: PushLabel; readonly trust: Trust } | undefined }
   | Exclude<Discard, { kind: 'expired' }>;
 
 /** Where a push stands. The transitions are drawn in `step`. Only `deliverable` and `delivering` hold a payload. */
@@ -115,7 +106,7 @@ export type AsideName = 'waiting for key' | 'early' | 'held' | 'parked';
 
 /** Everything that decides what happens to the pushes of one channel. */
 export interface ChannelState {
-  readonly pin: Pin | undefined;
+  readonly trust: Trust;
   /** The registration has ended: nothing more is delivered. */
   readonly retired: boolean;
   /** Refused pushes stay in the mailbox (`keep_rejected`). */
@@ -136,7 +127,7 @@ export interface ChannelState {
 
 /** A channel nothing has come for yet. */
 export function initialChannelState(
-  known: Pick<ChannelState, 'pin' | 'retired' | 'keepRejected'> & Partial<Pick<ChannelState, 'minimum'>>,
+  known: Pick<ChannelState, 'trust' | 'retired' | 'keepRejected'> & Partial<Pick<ChannelState, 'minimum'>>,
 ): ChannelState {
   return {
     minimum: 'very-low',
@@ -167,6 +158,8 @@ export type DeliveryEvent = { readonly now: number } & (
   | { readonly type: 'removed'; readonly message: MessageRef }
   | { readonly type: 'remove failed'; readonly message: MessageRef; readonly refused: boolean }
   | { readonly type: 'retired' }
+  /** The user has said who may push. */
+  | { readonly type: 'trust changed'; readonly trust: Trust }
   /** The state of the device asks for another urgency than before. */
   | { readonly type: 'minimum urgency'; readonly minimum: Urgency }
   | { readonly type: 'time passed' }
@@ -178,7 +171,7 @@ export interface Ending {
   readonly outcome: Outcome;
   /** What it means for others of its topic. */
   readonly mark: TopicMark | undefined;
-  readonly pin: Pin | undefined;
+  readonly trust: Trust;
 }
 
 /** What the outside has to do; every effect but `leave` is answered by an event. */
@@ -187,7 +180,7 @@ export type Effect =
   | { readonly type: 'open'; readonly message: MessageRef }
   /** Hand it to the app → `accepted`, `refused by app` or `app unreachable`. */
   | { readonly type: 'deliver'; readonly message: MessageRef; readonly push: Push }
-  /** Write outcome, topic and pin to disk, all at once and for sure → `recorded` or `record failed`. */
+  /** Write outcome, topic and trust to disk, all at once and for sure → `recorded` or `record failed`. */
   | ({ readonly type: 'record' } & Ending)
   /** Take the mail out of the mailbox → `removed` or `remove failed`. */
   | { readonly type: 'remove'; readonly message: MessageRef }

@@ -1,8 +1,18 @@
 import { describe, expect, it } from 'vitest';
-import { at, deliverable, hour, noon, pin, pushOf, short, testChannel } from '../../../test/tools/delivery-channel.js';
+import {
+  at,
+  deliverable,
+  hour,
+  noon,
+  pushOf,
+  short,
+  testChannel,
+  trust,
+} from '../../../test/tools/delivery-channel.js';
 import { nextDue } from './due.js';
 import type { Verdict } from './state.js';
 import { asideFailures, maxRefusals, parkedRetryMs, recordRetryMs, reopenMs, unreachableFirstMs } from './timing.js';
+import { nobody } from './trust.js';
 
 describe('the way of a push', () => {
   it('is opened, delivered, recorded and only then removed', () => {
@@ -15,7 +25,7 @@ describe('the way of a push', () => {
       message: at(1),
       outcome: { kind: 'delivered', id: 'x', rememberUntil: noon + 2 * hour },
       mark: undefined,
-      pin,
+      trust,
     });
     expect(others).toEqual([]);
     expect(short(c.run({ type: 'recorded', message: at(1) }))).toEqual(['remove 1']);
@@ -51,7 +61,7 @@ describe('a mail that is no push for the app', () => {
 
   it.each([
     { kind: 'refused', reason: 'It is not signed.' },
-    { kind: 'expired', label: undefined },
+    { kind: 'expired', known: undefined },
     { kind: 'duplicate' },
     { kind: 'superseded' },
     { kind: 'retired' },
@@ -65,7 +75,7 @@ describe('a mail that is no push for the app', () => {
     const c = testChannel({ keepRejected: true });
     c.open(1, { kind: 'refused', reason: 'no' });
     expect(short(c.run({ type: 'recorded', message: at(1) }))).toEqual(['leave 1']);
-    c.open(2, { kind: 'expired', label: undefined });
+    c.open(2, { kind: 'expired', known: undefined });
     expect(short(c.run({ type: 'recorded', message: at(2) }))).toEqual(['remove 2']);
   });
 
@@ -76,7 +86,7 @@ describe('a mail that is no push for the app', () => {
     c.run({ type: 'accepted', message: at(1) });
     const effects = c.run({ type: 'recorded', message: at(1) });
     expect(effects.filter(({ type }) => type === 'deliver')).toEqual([]);
-    expect(effects).toContainEqual({ type: 'record', message: at(2), outcome: { kind: 'duplicate' }, pin });
+    expect(effects).toContainEqual({ type: 'record', message: at(2), outcome: { kind: 'duplicate' }, trust });
   });
 
   it('expires while it waits for its turn', () => {
@@ -84,7 +94,7 @@ describe('a mail that is no push for the app', () => {
     c.open(1, deliverable('x'));
     c.open(2, deliverable('y', { liveUntil: noon + 1000 }));
     const effects = c.run({ type: 'time passed' }, noon + 1000);
-    expect(effects).toEqual([{ type: 'record', message: at(2), outcome: { kind: 'expired' }, pin }]);
+    expect(effects).toEqual([{ type: 'record', message: at(2), outcome: { kind: 'expired' }, trust }]);
   });
 });
 
@@ -92,18 +102,18 @@ describe('a push whose signer is not known yet', () => {
   const waiting: Verdict = { kind: 'waiting for key', until: noon + hour };
 
   it('steps aside and is opened again when a key is pinned', () => {
-    const c = testChannel({ pin: undefined });
+    const c = testChannel({ trust: nobody });
     c.open(1, waiting);
     expect(c.run({ type: 'found', messages: [at(2)] })).toEqual([{ type: 'open', message: at(2) }]);
-    const verdict: Verdict = { kind: 'deliverable', push: pushOf('y'), pin };
+    const verdict: Verdict = { kind: 'deliverable', push: pushOf('y'), trust };
     // Mailbox order: the earlier one is opened before the later one goes out.
     expect(short(c.run({ type: 'opened', message: at(2), verdict }))).toEqual(['open 1']);
-    expect(c.state.pin).toEqual(pin);
+    expect(c.state.trust).toEqual(trust);
     expect(short(c.run({ type: 'opened', message: at(1), verdict: deliverable('x') }))).toEqual(['deliver 1']);
   });
 
   it('expires at the end of its TTL', () => {
-    const c = testChannel({ pin: undefined });
+    const c = testChannel({ trust: nobody });
     c.open(1, waiting);
     expect(nextDue(c.state, noon)).toBe(noon + hour);
     expect(short(c.run({ type: 'time passed' }, noon + hour))).toEqual(['record 1']);
@@ -257,7 +267,7 @@ describe('a mail server that says no', () => {
     const c = testChannel();
     if (what === 'open') c.run({ type: 'found', messages: [at(1)] });
     else {
-      c.open(1, { kind: 'expired', label: undefined });
+      c.open(1, { kind: 'expired', known: undefined });
       c.run({ type: 'recorded', message: at(1) });
     }
     let now = noon;
@@ -300,7 +310,9 @@ describe('a registration that ends', () => {
     const c = testChannel();
     c.open(1, deliverable('x'));
     c.open(2, deliverable('y'));
-    expect(c.run({ type: 'retired' })).toEqual([{ type: 'record', message: at(2), outcome: { kind: 'retired' }, pin }]);
+    expect(c.run({ type: 'retired' })).toEqual([
+      { type: 'record', message: at(2), outcome: { kind: 'retired' }, trust },
+    ]);
     expect(short(c.run({ type: 'refused by app', message: at(1) }))).toEqual(['record 1']);
     c.run({ type: 'found', messages: [at(3)] });
     expect(short(c.run({ type: 'opened', message: at(3), verdict: deliverable('z') }))).toEqual(['record 3']);

@@ -16,6 +16,7 @@ import {
   unreachableMaxMs,
 } from './timing.js';
 import { markOf } from './topics.js';
+import { sameTrust, type Trust } from './trust.js';
 
 /** The new state, and what has to be done because of it, in this order. */
 export interface Step {
@@ -33,7 +34,7 @@ export interface Step {
  * | opening         | opened                   | deliverable, waiting for key, early, settled;              |
  * |                 |                          | unreadable → — (effect `leave`)                            |
  * | opening         | open failed              | found, again later; refused for a day → — (effect `leave`) |
- * | waiting for key | a key is pinned          | found                                                      |
+ * | waiting for key | who may push has changed | found                                                      |
  * | early           | its time has come        | found                                                      |
  * | deliverable     | less urgent than asked   | held                                                       |
  * | held            | less is asked for;       | found                                                      |
@@ -136,6 +137,8 @@ function move(state: ChannelState, event: DeliveryEvent): Step {
       return unchanged({ ...release(state, ['waiting for key', 'early', 'held', 'parked']), retired: true });
     case 'minimum urgency':
       return unchanged({ ...release(state, ['held']), minimum: event.minimum });
+    case 'trust changed':
+      return unchanged(trusting(state, event.trust, event.now));
     case 'time passed':
       return unchanged(state);
   }
@@ -216,7 +219,7 @@ function opened(state: ChannelState, message: MessageRef, verdict: Verdict, now:
   switch (verdict.kind) {
     case 'deliverable': {
       const next = to({ name: 'deliverable', push: verdict.push, retryAt: now });
-      return unchanged(verdict.pin === undefined ? next : pinned({ ...next, pin: verdict.pin }, now));
+      return unchanged(trusting(next, verdict.trust, now));
     }
     case 'waiting for key':
       return unchanged(to({ name: 'waiting for key', until: verdict.until }));
@@ -225,8 +228,9 @@ function opened(state: ChannelState, message: MessageRef, verdict: Verdict, now:
     case 'unreadable':
       return left(state, message, verdict.reason);
     case 'expired': {
-      const mark = verdict.label && markOf(verdict.label, message);
-      return unchanged(to(settled({ kind: 'expired' }, now, mark)));
+      const mark = verdict.known && markOf(verdict.known.label, message);
+      const next = to(settled({ kind: 'expired' }, now, mark));
+      return unchanged(trusting(next, verdict.known?.trust ?? state.trust, now));
     }
     case 'refused':
     case 'duplicate':
@@ -236,10 +240,11 @@ function opened(state: ChannelState, message: MessageRef, verdict: Verdict, now:
   }
 }
 
-/** Everything that waited for a key can be judged now. */
-function pinned(state: ChannelState, now: number): ChannelState {
+/** Everything that waited for a key can be judged anew when other keys may push than before. */
+function trusting(state: ChannelState, trust: Trust, now: number): ChannelState {
+  if (sameTrust(state.trust, trust)) return state;
   return {
-    ...release(state, ['waiting for key']),
+    ...release({ ...state, trust }, ['waiting for key']),
     pushes: state.pushes.map((push) =>
       push.stage.name === 'waiting for key' ? { ...push, stage: { name: 'found', retryAt: now } } : push,
     ),

@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 import { at, deliverable, hour, minute, noon, testChannel } from '../../../test/tools/delivery-channel.js';
 import { summarize } from './summary.js';
 import { maxAside } from './timing.js';
+import { nobody } from './trust.js';
 
 it('a summary counts every open push once, and says until when they are kept', () => {
   const c = testChannel({ minimum: 'normal' });
@@ -10,7 +11,7 @@ it('a summary counts every open push once, and says until when they are kept', (
   c.open(3, deliverable('held', { urgency: 'low' }));
   c.open(4, deliverable('delivering'));
   c.open(5, deliverable('next'));
-  c.open(6, { kind: 'expired', label: undefined });
+  c.open(6, { kind: 'expired', known: undefined });
   c.run({ type: 'found', messages: [at(7), at(8)] });
   expect(summarize(c.state)).toEqual({
     open: 8,
@@ -47,7 +48,7 @@ it('a summary tells an app that cannot be reached from one that refuses', () => 
 });
 
 it('a summary counts what was postponed with its like', () => {
-  const c = testChannel({ pin: undefined });
+  const c = testChannel({ trust: nobody });
   for (let uid = 1; uid <= maxAside + 3; uid += 1) c.open(uid, { kind: 'waiting for key', until: noon + hour });
   expect(summarize(c.state)).toMatchObject({ open: maxAside + 3, waitingForKey: maxAside + 3, unopened: 0 });
 });

@@ -8,6 +8,7 @@ import {
   pushOf,
   short,
   testChannel,
+  trust,
 } from '../../../test/tools/delivery-channel.js';
 import type { PushLabel } from './state.js';
 import { maxRefusals, parkedRetryMs } from './timing.js';
@@ -99,7 +100,7 @@ describe('of two pushes with the same topic', () => {
     c.run({ type: 'found', messages: [at(1), at(2)] });
     c.run({ type: 'opened', message: at(1), verdict: news('x') });
     const { payload: _, ...label } = pushOf('y', { topic: 'news', liveUntil: noon });
-    const effects = c.run({ type: 'opened', message: at(2), verdict: { kind: 'expired', label } });
+    const effects = c.run({ type: 'opened', message: at(2), verdict: { kind: 'expired', known: { label, trust } } });
     expect(short(effects)).toEqual(['record 1', 'record 2']);
   });
 });
@@ -119,7 +120,7 @@ describe('pushes', () => {
     c.open(1, news('a'));
     c.open(2, { kind: 'waiting for key', until: noon + hour });
     c.open(3, { kind: 'early', notBefore: noon + minute, until: noon + hour });
-    c.open(4, { kind: 'expired', label: undefined });
+    c.open(4, { kind: 'expired', known: undefined });
     expect(c.stage(1)).toBe('deliverable');
   });
 });

@@ -32,6 +32,8 @@ function registrationOf(index: number, change: Partial<Registration> = {}): Regi
     key,
     sender: null,
     pin: null,
+    next: null,
+    peer: null,
     ...change,
   };
 }

@@ -84,6 +84,8 @@ describe('registering', () => {
       retiredAt: null,
       sender: null,
       pin: null,
+      next: null,
+      peer: null,
     });
     expect(await store.registrations()).toEqual([registration]);
     expect(changed).toEqual([registration]);

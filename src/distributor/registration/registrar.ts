@@ -47,6 +47,13 @@ const maxPerService = 100;
 
 const done: Checked<undefined> = { ok: true, value: undefined };
 
+/** What pushes have taught about the sender of a channel. */
+const learnedOf = ({ pin, next, peer }: Registration): Pick<Registration, 'pin' | 'next' | 'peer'> => ({
+  pin,
+  next,
+  peer,
+});
+
 /** Makes a registrar. */
 export function createRegistrar(options: RegistrarOptions): Registrar {
   const { bus, busId, ownNames, address, policy, channels, store, apps, runtime, changed } = options;
@@ -75,10 +82,12 @@ export function createRegistrar(options: RegistrarOptions): Registrar {
       retiredAt: null,
       key: serializePrivateKey(key),
       pin: null,
+      next: null,
+      peer: null,
     };
   }
 
-  /** In memory at once, so that a pin that is set meanwhile is not lost; back again if the disk does not take it. */
+  /** In memory at once, so that what is learned meanwhile is not lost; back again if the disk does not take it. */
   async function save(...registrations: readonly Registration[]): Promise<void> {
     const before = registrations.map(({ channel }) => ({ channel, known: channels.get(channel) }));
     for (const registration of registrations) channels.put(registration);
@@ -87,7 +96,7 @@ export function createRegistrar(options: RegistrarOptions): Registrar {
     } catch (error) {
       for (const { channel, known } of before) {
         if (known === undefined) channels.delete(channel);
-        else channels.put({ ...known, pin: channels.get(channel)?.pin ?? known.pin });
+        else channels.put({ ...known, ...learnedOf(channels.get(channel) ?? known) });
       }
       throw error;
     }

@@ -27,6 +27,8 @@ function registrationOf(index: number): Registration {
     key: randomBytes(400),
     sender: null,
     pin: null,
+    next: null,
+    peer: null,
   };
 }
 

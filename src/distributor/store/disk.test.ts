@@ -20,6 +20,8 @@ function registrationOf(index: number): Registration {
     key: new Uint8Array(400),
     sender: null,
     pin: null,
+    next: null,
+    peer: null,
   };
 }
 

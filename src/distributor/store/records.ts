@@ -1,6 +1,7 @@
 import * as v from 'valibot';
+import type { PeerState } from '../../crypto/index.js';
 import { isChannel, isFingerprint } from '../../notify-spec/index.js';
-import type { Pin, TopicMark } from '../delivery/index.js';
+import type { Announcement, Pin, TopicMark, Trust } from '../delivery/index.js';
 
 const bytes = v.pipe(
   v.string(),
@@ -11,6 +12,12 @@ const channel = v.pipe(v.string(), v.check(isChannel));
 const fingerprint = v.pipe(v.string(), v.check(isFingerprint));
 const uid = v.pipe(v.number(), v.integer(), v.minValue(0));
 const pin = v.object({ fingerprint, address: v.string(), keydata: bytes });
+const preferEncrypt = v.picklist(['mutual', 'nopreference']);
+const peer = v.object({
+  lastSeen: v.number(),
+  autocryptTimestamp: v.optional(v.number()),
+  header: v.optional(v.object({ address: v.string(), preferEncrypt, keydata: bytes })),
+});
 
 const registrationRecord = v.object({
   channel,
@@ -26,6 +33,9 @@ const registrationRecord = v.object({
   key: bytes,
   sender: v.nullable(fingerprint),
   pin: v.nullable(pin),
+  // These two came later.
+  next: v.optional(v.nullable(v.object({ fingerprint, timestamp: v.number() })), null),
+  peer: v.optional(v.nullable(peer), null),
 });
 
 const progressRecord = v.object({ uidValidity: v.pipe(v.string(), v.digits()), lastUid: uid });
@@ -57,9 +67,13 @@ export interface Registration {
   readonly retiredAt: number | null;
   /** The channel's private key, in binary. */
   readonly key: Uint8Array;
-  /** Fingerprint of the only app server that may push, if the app named one. */
+  /** Fingerprint of the only app server that may push, if the app or the user named one. */
   readonly sender: string | null;
   readonly pin: Pin | null;
+  /** The key that the pinned one has announced as its successor. */
+  readonly next: Announcement | null;
+  /** What the sender's Autocrypt headers have said. */
+  readonly peer: PeerState | null;
 }
 
 /** A push mail that is still worked on, and whose it is. */
@@ -78,16 +92,30 @@ const base64 = (data: Uint8Array): string => Buffer.from(data).toString('base64'
 
 /** Writes a registration as it stands in the store. */
 export function encodeRegistration(registration: Registration): unknown {
+  const { pin, peer } = registration;
   return {
     ...registration,
     key: base64(registration.key),
-    pin: registration.pin === null ? null : { ...registration.pin, keydata: base64(registration.pin.keydata) },
+    pin: pin === null ? null : { ...pin, keydata: base64(pin.keydata) },
+    peer: peer === null ? null : encodePeer(peer),
   };
+}
+
+function encodePeer({ header, ...state }: PeerState): unknown {
+  return header === undefined ? state : { ...state, header: { ...header, keydata: base64(header.keydata) } };
+}
+
+/** Who may push on the channel of a registration. */
+export function trustOf({ pin, next }: Pick<Registration, 'pin' | 'next'>): Trust {
+  return { pin: pin ?? undefined, next: next ?? undefined };
 }
 
 /** Reads a registration from the store. Throws for anything else. */
 export function decodeRegistration(value: unknown): Registration {
-  return v.parse(registrationRecord, value);
+  const { peer, ...registration } = v.parse(registrationRecord, value);
+  if (peer === null) return { ...registration, peer };
+  const { lastSeen, autocryptTimestamp, header } = peer;
+  return { ...registration, peer: { lastSeen, autocryptTimestamp, header } };
 }
 
 /** Reads how far a folder was looked through. Throws for anything else. */

@@ -28,6 +28,8 @@ function registrationOf(index: number, change: Partial<Registration> = {}): Regi
     key: new Uint8Array([1, 2, 254, index]),
     sender: null,
     pin: null,
+    next: null,
+    peer: null,
     ...change,
   };
 }
