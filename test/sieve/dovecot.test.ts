@@ -1,7 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { createRuntime } from '../../src/runtime.js';
-import { openSession, type SieveAccount, type SieveSession, writeFilingScript } from '../../src/sieve/index.js';
+import {
+  installFiling,
+  openSession,
+  readFilingState,
+  removeFiling,
+  type SieveAccount,
+  type SieveSession,
+  writeFilingScript,
+} from '../../src/sieve/index.js';
 import { dovecot, startDovecot, testAuthority } from '../mail-servers/dovecot.js';
 import { allServersWanted } from '../mail-servers/kinds.js';
 import { testUser } from '../mail-servers/test-mail-server.js';
@@ -64,6 +72,37 @@ describe.runIf(dovecot.available)('ManageSieve of Dovecot', () => {
       message: expect.stringMatching(/ refuses to take the Sieve script "broken" \(it said: .*line 1.*\)\.$/),
     });
     await expect(session.get('missing')).rejects.toMatchObject({ code: 'ERR_SIEVE_REFUSED' });
+  });
+
+  it('leaves the script active that another program chooses while ours is installed', async () => {
+    const { session } = await open({ ca });
+    for (const name of ['main', 'other']) await session.put(name, 'keep;\r\n');
+    await session.activate('main');
+    const interrupted: SieveSession = {
+      ...session,
+      put: async (name, script) => {
+        await session.put(name, script);
+        await session.activate('other');
+      },
+    };
+    await expect(installFiling(interrupted, 'Push')).rejects.toMatchObject({
+      code: 'ERR_SIEVE_CHANGED',
+      disposition: 'transient',
+    });
+    expect(await session.list()).toContainEqual({ name: 'other', isActive: true });
+    expect(await installFiling(session, 'Push')).toEqual({ isNew: true, own: 'other' });
+    expect(await removeFiling(session)).toEqual({ wasThere: true, active: 'other' });
+  });
+
+  it('takes our script away also when the one that was active before is gone', async () => {
+    const { session } = await open({ ca });
+    await session.put('main', 'keep;\r\n');
+    await session.activate('main');
+    await installFiling(session, 'Push');
+    await session.delete('main');
+    expect(await readFilingState(session)).toMatchObject({ kind: 'active', hasOwn: false });
+    expect(await removeFiling(session)).toEqual({ wasThere: true, active: undefined });
+    expect(await session.list()).toEqual([]);
   });
 
   it('understands our script, alone and around another', async () => {

@@ -106,6 +106,15 @@ async function stage(
   };
 }
 
+/** A script of the user that ManageSieve knows nothing about. */
+async function putOwnFile({ home }: DovecotServer): Promise<void> {
+  const { uid, gid } = unprivilegedUser();
+  await mkdir(home, { recursive: true });
+  await writeFile(join(home, '.dovecot.sieve'), listRule);
+  if (process.getuid?.() !== 0) return;
+  for (const path of [home, join(home, '.dovecot.sieve')]) await chown(path, uid, gid);
+}
+
 async function countOf({ server }: Stage, folder: string): Promise<number | undefined> {
   return (await snapshot(server))[folder]?.length;
 }
@@ -273,17 +282,7 @@ describe.runIf(dovecot.available)('filing', inReport, () => {
   });
 
   it('runs a script that was not put there by ManageSieve too', async () => {
-    const all = await stage(
-      {},
-      {
-        prepare: async ({ home }) => {
-          const { uid, gid } = unprivilegedUser();
-          await mkdir(home, { recursive: true });
-          await writeFile(join(home, '.dovecot.sieve'), listRule);
-          for (const path of [home, join(home, '.dovecot.sieve')]) await chown(path, uid, gid);
-        },
-      },
-    );
+    const all = await stage({}, { prepare: putOwnFile });
     await all.server.createFolder('Lists');
     expect(await all.run('--install')).toMatchObject({ code: 0, stdout: expect.stringContaining('"dovecot.orig"') });
     await all.receive('Subject: to the list\r\nList-Id: <dev.example.org>');
@@ -340,6 +339,16 @@ describe.runIf(dovecot.available)('filing that cannot be', inReport, () => {
       'mailpush: The mail server cannot run two Sieve scripts (no "include"), and "main" is yours: put the rule at its top by hand.\n',
     );
     expect(await webmail.list()).toEqual([{ name: 'main', isActive: true }]);
+  });
+
+  it('on such a server beside a script that ManageSieve knows nothing about is undone', async () => {
+    const all = await stage({ without: ['include'] }, { prepare: putOwnFile });
+    await all.server.createFolder('Lists');
+    expect(await all.run('--install')).toMatchObject({ code: 69, stdout: expect.stringMatching(rule) });
+    expect(await all.webmail.list()).toEqual([{ name: 'dovecot.orig', isActive: true }]);
+    expect(await readFile(join(all.server.home, '.dovecot.sieve'), 'utf8')).toBe(listRule);
+    await all.receive('Subject: to the list\r\nList-Id: <dev.example.org>');
+    expect(await countOf(all, 'Lists')).toBe(1);
   });
 
   it('on such a server is no trouble for who has no script', async () => {
