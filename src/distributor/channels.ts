@@ -7,6 +7,8 @@ export interface Channels {
   get(channel: string): Registration | undefined;
   /** The live registration of a token. */
   withToken(token: string): Registration | undefined;
+  /** The registration of a token that has ended last. */
+  endedWithToken(token: string): Registration | undefined;
   all(): readonly Registration[];
   live(): readonly Registration[];
   put(registration: Registration): void;
@@ -33,6 +35,10 @@ export function createChannels(known: readonly Registration[]): Channels {
   return {
     get: (channel) => registrations.get(channel),
     withToken: (token) => live().find((registration) => registration.token === token),
+    endedWithToken: (token) =>
+      all()
+        .filter((registration) => registration.retiredAt !== null && registration.token === token)
+        .reduce<Registration | undefined>((a, b) => ((a?.retiredAt ?? 0) > (b.retiredAt ?? 0) ? a : b), undefined),
     all,
     live,
     put: (registration) => {

@@ -256,12 +256,21 @@ describe('unregistering', () => {
     expect(channels.live()).toHaveLength(1);
   });
 
-  it('an unknown token is refused, and an ended one too', async () => {
-    const { registrar } = await createSetting();
+  it('an unknown token is refused', async () => {
+    const { registrar, told } = await createSetting();
     expect((await registrar.unregister(':1.5', 'token')).ok).toBe(false);
+    expect(told).toEqual([]);
+  });
+
+  it('once more is confirmed once more, in case the first confirmation was lost, and changes nothing', async () => {
+    const { registrar, channels, told } = await createSetting();
     await registrar.register(':1.5', requestOf());
     await registrar.unregister(':1.5', 'token');
-    expect((await registrar.unregister(':1.5', 'token')).ok).toBe(false);
+    const before = channels.all();
+    expect(await registrar.unregister(':1.6', 'token')).toMatchObject(unauthorized);
+    expect((await registrar.unregister(':1.5', 'token')).ok).toBe(true);
+    expect(channels.all()).toEqual(before);
+    expect(told.slice(1)).toEqual(['org.example.App token gone true', 'org.example.App token gone true']);
   });
 
   it('leaves the registration as it was when the disk takes nothing', async () => {

@@ -16,7 +16,7 @@ export interface Registrar {
    * `NewEndpoint` after the reply.
    */
   register(sender: string, request: RegisterRequest): Promise<Checked<undefined>>;
-  /** Ends a registration on behalf of its app; the confirmation follows by `Unregistered`. */
+  /** Ends a registration on behalf of its app; the confirmation follows by `Unregistered`, also if it had ended before. */
   unregister(sender: string, token: string): Promise<Checked<undefined>>;
   /** Ends the registrations of a connection that is gone. */
   connectionGone(uniqueName: string): Promise<void>;
@@ -171,11 +171,12 @@ export function createRegistrar(options: RegistrarOptions): Registrar {
     },
     unregister: async (sender, token) =>
       await serial.add(async () => {
-        const registration = channels.withToken(token);
+        // Asked once more: the confirmation may have been lost with the daemon that was to send it.
+        const registration = channels.withToken(token) ?? channels.endedWithToken(token);
         if (registration === undefined) return refuse(failureReasons.internalError, 'This token is not registered.');
         const allowed = await checkCaller(bus, sender, registration.service, ownNames);
         if (!allowed.ok) return allowed;
-        await retire(registration);
+        if (registration.retiredAt === null) await retire(registration);
         apps.unregistered(registration, true);
         return done;
       }),
