@@ -65,7 +65,7 @@ const accountEntries = {
       60,
     ),
     v.description(
-      'How often a mail server that cannot announce new mail (no IDLE) is asked for it, in seconds, 1 to 3600. Others are not asked.',
+      'How often a mail server that cannot announce new mail (no IDLE) is asked for it, in seconds, 1 to 3600. Others are asked every 2 minutes, whatever this is.',
     ),
   ),
   keep_rejected: v.pipe(
