@@ -343,8 +343,8 @@ describe('the post room', () => {
       ['a', await pushMail('a', { id: '2' })],
       ['b', await pushMail('b', { id: '3' })],
     );
+    await expect.poll(() => [...s.delivered].sort()).toEqual(['a 1 1', 'b 3 3']);
     await expect.poll(() => s.uids()).toEqual([1, 2]);
-    expect(s.delivered.sort()).toEqual(['a 1 1', 'b 3 3']);
   });
 });
 
