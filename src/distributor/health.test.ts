@@ -91,4 +91,15 @@ describe('the line', () => {
     health.mailbox({ type: 'disconnected', error: new TypeError('secret'), retryMs: 1 });
     expect(health.troubles()[0]?.sentence).toMatch(/^The mail server .*: look at the log/);
   });
+
+  it('whose server does not announce new mail is a trouble of its own, which a new connection does not end', () => {
+    const { health } = setting();
+    health.mailbox({ type: 'announcements', reliable: false });
+    health.mailbox({ type: 'connected', canIdle: true });
+    expect(health.troubles()).toMatchObject([
+      { source: 'announcements', sentence: expect.stringMatching(/does not announce new mail .*: it is asked/) },
+    ]);
+    health.mailbox({ type: 'announcements', reliable: true });
+    expect(health.troubles()).toEqual([]);
+  });
 });
