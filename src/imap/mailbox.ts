@@ -95,6 +95,8 @@ async function* run(
     }
     if (sides.isDue(session)) {
       yield* sides.look(session);
+      // Not every server tells its client that the folder was deleted, renamed or made anew.
+      if (main.path !== inbox) await main.reopen();
       continue;
     }
     const quiet = await Promise.race([connection.quiet().then(() => true), bell.rung().then(() => false)]);
