@@ -18,7 +18,12 @@ export async function connectRawImap(to: { host: string; port: number }): Promis
   let unread = '';
   const readUntil = async (complete: (text: string) => boolean): Promise<string[]> => {
     while (!complete(unread)) {
-      unread += String((await once(socket, 'data'))[0]);
+      if (socket.destroyed) throw new Error('The mail server has closed the connection.');
+      const closed = new AbortController();
+      const stop = (): void => closed.abort(new Error('The mail server has closed the connection.'));
+      socket.once('close', stop);
+      unread += String((await once(socket, 'data', { signal: closed.signal }))[0]);
+      socket.removeListener('close', stop);
     }
     const lines = unread.split('\r\n').slice(0, -1);
     unread = '';
