@@ -160,6 +160,21 @@ describeEachMailServer('the main job', (kind) => {
     expect([...got.values()].sort()).toEqual(['a', 'b', 'c']);
   });
 
+  it('survives the loss of its connection with pushes under way', async () => {
+    const registration = await connector.register({ token: 'cut' });
+    const inbox = read(registration);
+    await Promise.all(['a', 'b', 'c'].map((text) => setting.sender.send(registration.endpoint, text)));
+    await daemon.logged('push.found', registration.endpoint);
+    setting.server.interrupt();
+    setting.server.resume();
+    const got = new Map<string, string>();
+    while (got.size < 3) {
+      const { id, data } = await inbox.next();
+      got.set(id, Buffer.from(data).toString());
+    }
+    expect([...got.values()].sort()).toEqual(['a', 'b', 'c']);
+  });
+
   describe('afterwards', () => {
     it('every push mail is where the server lets it be, and every ordinary message is as it was', async () => {
       const registration = await connector.register({ token: 'last' });
