@@ -57,6 +57,19 @@ export function createProgram(signal: AbortSignal): Command {
     });
 
   program
+    .command('trust')
+    .description('set which app server may push to an app')
+    .argument('<app>', 'bus name of the app, or the channel that apps shows for one of its registrations')
+    .argument('[fingerprint]', 'of the only key that may push, 40 hexadecimal digits')
+    .option('--reset', 'the first app server that pushes from now on is the only one')
+    .option('--json', 'as JSON, for programs')
+    .action(async (app: string, fingerprint: string | undefined, options: { reset?: boolean; json?: boolean }) => {
+      const { trust } = await import('./trust.js');
+      const { reset = false, json = false } = options;
+      console.log(await trust(app, fingerprint, { reset, json }, signal));
+    });
+
+  program
     .command('filing')
     .description('how the mail server files push mail into the folder of the configuration')
     .option('--config <file>', 'configuration (default: $XDG_CONFIG_HOME/mailpush/config.toml)', nonEmpty)

@@ -36,7 +36,9 @@ export function showApps({ apps, omitted }: AppList): string {
     return [
       showApp(app),
       `  Registered   ${showTime(app.registeredAt)}`,
+      `  Channel      ${printable(app.channel)}`,
       `  App server   ${sender}`,
+      ...(app.next === null ? [] : [`  Will be      ${printable(app.next)}`]),
       `  Last push    ${lastPush}`,
       `  Open pushes  ${showOpen(app.open, app.waiting)}`,
       ...(app.note === null ? [] : [`  ${printable(app.note)}`]),

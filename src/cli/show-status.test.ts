@@ -28,6 +28,7 @@ const app: AppStatus = {
   channel: 'Abc123',
   registeredAt: since,
   sender: null,
+  next: null,
   open: 3,
   waiting: { ...waiting, app: 2, removal: 1 },
   lastPushAt: since,

@@ -10,7 +10,7 @@ import { createHealth, type Health } from './health.js';
 import { createHousekeeping } from './housekeeping.js';
 import { shortChannel } from './journal.js';
 import { takeMail } from './mail-intake.js';
-import { createAnswers, management1, openManagement } from './management/index.js';
+import { createAnswers, createChangeTrust, management1, openManagement } from './management/index.js';
 import { createMisfiled } from './misfiled.js';
 import { createPostRoom } from './post-room.js';
 import { createRegistrar, distributor1, distributor2 } from './registration/index.js';
@@ -157,7 +157,8 @@ async function serve(
     await bus.requestName(busName);
     const parts = { channels, room, health, device, tally };
     const answers = createAnswers({ version, address, account, bus, ...parts, runtime });
-    const management = { connect, interfaces: [management1(answers)], health, runtime };
+    const changeTrust = createChangeTrust({ channels, store, room, log });
+    const management = { connect, interfaces: [management1(answers, changeTrust)], health, runtime };
     underWay.push((await openManagement(management, ended)).ended);
     log.info({ event: 'daemon.ready' }, 'The distributor is there for the apps.');
     await registrar.refresh();

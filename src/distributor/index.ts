@@ -10,6 +10,8 @@ export {
   type ManagementErrorCode,
   type Problem,
   type Status,
+  type TrustAnswer,
+  tellTrust,
   type Waiting,
 } from './management/index.js';
 export { StoreError, type StoreErrorCode } from './store/index.js';

@@ -79,7 +79,7 @@ export function createAnswers(options: AnswersOptions): Answers {
   }
 
   function describe(registration: Registration, presence: Presence): Described {
-    const { service, description, channel, registeredAt, pin, sender } = registration;
+    const { service, description, channel, registeredAt, pin, sender, next } = registration;
     const waiting = waitingIn(channel);
     const noted = note(registration, waiting, presence);
     const app: AppStatus = {
@@ -88,6 +88,7 @@ export function createAnswers(options: AnswersOptions): Answers {
       channel: shortChannel(channel),
       registeredAt: iso(registeredAt),
       sender: pin?.fingerprint ?? sender,
+      next: next?.fingerprint ?? null,
       open: sumOf(waiting),
       waiting,
       lastPushAt: isoOrNull(tally.of(channel).lastDeliveredAt),

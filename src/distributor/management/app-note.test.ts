@@ -61,7 +61,7 @@ describe('a note about an app', () => {
     const counts = { lastRefusal, lastDeliveredAt: now - 70, wrongSince: undefined };
     expect(noteOf({ ...nothing, counts })).toEqual({
       sentence:
-        'Its last push was refused. It is signed by A, pinned is B. If its app server has a new key, register the app anew.',
+        'Its last push was refused. It is signed by A, pinned is B. If its app server has a new key, let it push with "mailpush trust".',
       wrongSince: now - 60,
     });
     expect(noteOf({ ...nothing, counts: { ...counts, lastDeliveredAt: now - 50 } })).toBeUndefined();

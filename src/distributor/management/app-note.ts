@@ -44,7 +44,7 @@ function unreachableSentence(facts: AppFacts): string {
 /** Another key is for the user to judge; whatever else is wrong with a push, its app server has made it so. */
 const remedyFor = (reason: string): string =>
   reason.startsWith('It is signed by ')
-    ? 'If its app server has a new key, register the app anew.'
+    ? 'If its app server has a new key, let it push with "mailpush trust".'
     : 'Tell whoever runs its app server.';
 
 /** The one thing that matters most about the pushes of a registration; undefined when there is nothing to say. */

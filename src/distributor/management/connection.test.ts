@@ -24,7 +24,9 @@ async function open(address: string, text?: string) {
   const health = createHealth(runtime);
   const connections: Bus[] = [];
   const answer = async (): Promise<never> => (text ?? { answer: connections.length }) as never;
-  const interfaces: readonly BusInterface[] = [management1({ status: answer, apps: answer })];
+  const interfaces: readonly BusInterface[] = [
+    management1({ status: answer, apps: answer }, async () => ({ changed: [] })),
+  ];
   const ending = new AbortController();
   const connect = async (signal: AbortSignal): Promise<Bus> => {
     const bus = await connectBus({ address, signal });
@@ -137,7 +139,7 @@ describe('the management connection', () => {
         answer = resolve;
       });
     };
-    const method = management1({ status, apps: status }).methods.Status;
+    const method = management1({ status, apps: status }, async () => ({ changed: [] })).methods.Status;
     const call = { sender: ':1.1', member: 'Status', args: [] };
     const both = [method?.handle(call), method?.handle(call)];
     expect(asked).toBe(1);

@@ -32,6 +32,8 @@ export interface AppStatus {
   readonly registeredAt: string;
   /** The fingerprint of the only app server that may push; null before the first push if the app named none. */
   readonly sender: string | null;
+  /** Fingerprint of the key that it has announced to change to. */
+  readonly next: string | null;
   /** All open pushes. */
   readonly open: number;
   readonly waiting: Waiting;
@@ -133,6 +135,7 @@ const app = v.looseObject({
   channel: v.string(),
   registeredAt: time,
   sender: v.nullable(v.string()),
+  next: v.nullable(v.string()),
   open: count,
   waiting,
   lastPushAt: v.nullable(time),
@@ -177,4 +180,14 @@ export const statusSchema: v.GenericSchema<unknown, Status> = v.looseObject({
   apps: v.array(app),
   omitted: count,
   problems: v.array(v.looseObject({ source: v.string(), since: time, sentence: v.string() })),
+});
+
+/** The registrations that a word on who may push has changed. */
+export interface TrustAnswer {
+  readonly changed: readonly Pick<AppStatus, 'service' | 'channel'>[];
+}
+
+/** See {@link appListSchema}. */
+export const trustAnswerSchema: v.GenericSchema<unknown, TrustAnswer> = v.looseObject({
+  changed: v.array(v.looseObject({ service: v.string(), channel: v.string() })),
 });

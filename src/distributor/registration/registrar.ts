@@ -128,11 +128,13 @@ export function createRegistrar(options: RegistrarOptions): Registrar {
     const endpoint = await channels.endpoint(before);
     // Looked up again, because a pin may have been set meanwhile.
     const known = channels.get(channel) ?? before;
-    if (request.sender !== undefined && request.sender !== (known.pin?.fingerprint ?? known.sender)) {
+    const trusted = known.pin?.fingerprint ?? known.sender;
+    if (request.sender !== undefined && request.sender !== (trusted ?? request.sender)) {
       return refuse(failureReasons.unauthorized, 'This token has another sender: unregister it first.');
     }
     const { protocol, description, vapid } = request;
-    const registration = { ...known, protocol, description, vapid: vapid ?? null };
+    const sender = known.sender ?? request.sender ?? null;
+    const registration = { ...known, protocol, description, vapid: vapid ?? null, sender };
     await save(registration);
     apps.newEndpoint(registration, endpoint);
     return done;

@@ -1,0 +1,67 @@
+import { BusError, errorNames } from '../../dbus/index.js';
+import { isFingerprint } from '../../notify-spec/index.js';
+import type { Log } from '../../runtime.js';
+import type { Channels } from '../channels.js';
+import { shortChannel } from '../journal.js';
+import type { PostRoom } from '../post-room.js';
+import type { Registration, Store } from '../store/index.js';
+import type { TrustAnswer } from './status.js';
+
+/** What the user's word on who may push is carried out with. */
+export interface ChangeTrustOptions {
+  readonly channels: Pick<Channels, 'live' | 'get' | 'put'>;
+  readonly store: Pick<Store, 'saveRegistrations'>;
+  readonly room: Pick<PostRoom, 'trustChanged'>;
+  readonly log: Log;
+}
+
+/**
+ * Sets who may push to an app: only the key with this fingerprint (40 lower-case hexadecimal digits), or with an empty one
+ * whoever pushes first from now on. `app` is a service, of which all registrations are changed, or the beginning of a
+ * channel as `Apps` tells it. Rejects with a `BusError` that says what is wrong, and with a `StoreError`; nothing is
+ * changed then.
+ */
+export type ChangeTrust = (app: string, fingerprint: string) => Promise<TrustAnswer>;
+
+/** Makes it. */
+export function createChangeTrust({ channels, store, room, log }: ChangeTrustOptions): ChangeTrust {
+  const refused = (errorName: string, sentence: string): BusError =>
+    new BusError('ERR_BUS_ARGUMENT', sentence, { errorName });
+
+  /** A key that is pinned already stays; of another one only the fingerprint is known until its handshake comes. */
+  function withTrust(registration: Registration, fingerprint: string): Registration {
+    if (fingerprint === '') return { ...registration, sender: null, pin: null, next: null, peer: null };
+    const { pin } = registration;
+    const stays = pin?.fingerprint === fingerprint;
+    return { ...registration, sender: fingerprint, pin: stays ? pin : null, next: null };
+  }
+
+  return async (app, fingerprint) => {
+    if (fingerprint !== '' && !isFingerprint(fingerprint)) {
+      throw refused(errorNames.invalidArgs, 'A fingerprint has 40 hexadecimal digits: look at the key again.');
+    }
+    const fits = ({ service, channel }: Registration): boolean => service === app || shortChannel(channel) === app;
+    const before = channels.live().filter(fits);
+    if (before.length === 0) {
+      throw refused(errorNames.invalidArgs, 'No such app is registered: "mailpush apps" lists those that are.');
+    }
+    const changed = before.map((registration) => withTrust(registration, fingerprint));
+    // In memory at once, so that no push that is being recorded brings the old pin to the disk again.
+    changed.forEach((registration) => channels.put(registration));
+    changed.forEach((registration) => room.trustChanged(registration));
+    try {
+      await store.saveRegistrations(changed);
+    } catch (error) {
+      for (const [index, registration] of before.entries()) {
+        if (channels.get(registration.channel) !== changed[index]) continue;
+        channels.put(registration);
+        room.trustChanged(registration);
+      }
+      throw error;
+    }
+    for (const { service, channel } of changed) {
+      log.info({ event: 'app.trust', service, channel: shortChannel(channel) }, 'The user has said who may push.');
+    }
+    return { changed: changed.map(({ service, channel }) => ({ service, channel: shortChannel(channel) })) };
+  };
+}
