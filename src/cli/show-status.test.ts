@@ -114,6 +114,7 @@ describe('the status as text', () => {
       [
         'org.example.App (Chat)',
         '  Registered   2026-01-01 09:05',
+        '  Channel      Abc123',
         '  App server   the first one that pushes',
         '  Last push    2026-01-01 09:05',
         '  Open pushes  3 (2 waiting for their app, 1 being removed)',
@@ -121,6 +122,7 @@ describe('the status as text', () => {
         '',
         'org.example.App (Chat)',
         '  Registered   2026-01-01 09:05',
+        '  Channel      Abc123',
         `  App server   ${'f'.repeat(40)}`,
         '  Last push    none since the start of the daemon',
         '  Open pushes  3 (2 waiting for their app, 1 being removed)',
