@@ -27,8 +27,8 @@ import { type MailServerKind, type TestMailServer, testUser } from './test-mail-
 export interface DovecotFate {
   /** Changes when it is started again. */
   readonly processGroup: number;
-  /** Kills all of its processes at once. */
-  halt(): Promise<void>;
+  /** Ends all of its processes: by SIGKILL at once, by SIGTERM as an administrator does. Default SIGKILL. */
+  halt(signal?: 'SIGTERM' | 'SIGKILL'): Promise<void>;
   /** Starts it again after {@link halt}, at the same places and with the same mail. */
   startAgain(): Promise<void>;
   /** Makes it read its files again, which takes a moment; nobody is thrown out. */
@@ -183,7 +183,14 @@ export async function startBareDovecot(options: DovecotOptions = {}, users: User
       get processGroup() {
         return group.id;
       },
-      halt: () => group.kill(),
+      async halt(signal = 'SIGKILL') {
+        if (signal === 'SIGTERM') {
+          // The first process ends the others.
+          process.kill(group.id, signal);
+          await group.ended;
+        }
+        await group.kill();
+      },
       async startAgain() {
         group = begin();
         await greeted('Dovecot', { path: imapSocket }, group);

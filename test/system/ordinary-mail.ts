@@ -67,7 +67,8 @@ export async function snapshot(server: TestMailServer): Promise<Record<string, L
   );
 }
 
-const isPushMail = ({ raw }: Letter): boolean =>
+/** Whether it is a push mail, by its outer headers. */
+export const isPushMail = ({ raw }: Letter): boolean =>
   /^Email-Notify: v=1; c=/m.test(raw) && /^Content-Type: multipart\/encrypted/im.test(raw);
 
 /**
