@@ -55,14 +55,17 @@ export function createCourierWork(channel: string, options: WorkOptions): Courie
     return mark !== undefined && last !== undefined && isLater(last, mark) ? undefined : mark;
   }
 
-  /** Whether the handshake that was seen last is not on disk. */
-  let hasNewPeer = false;
+  /** Whether what is known of the sender is not on disk yet. */
+  let isBehind = false;
 
-  /** The registration as it is to be written; undefined when it is on disk so already. */
-  function unwritten(trust: Trust): Registration | undefined {
+  /** What is known of the sender, into memory at once, so that a registration that is written meanwhile has it too. */
+  function learned(trust: Trust): Registration | undefined {
     const known = channels.get(channel);
-    if (known === undefined || (sameTrust(trustOf(known), trust) && !hasNewPeer)) return undefined;
-    return { ...known, pin: trust.pin ?? null, next: trust.next ?? null };
+    if (known === undefined || sameTrust(trustOf(known), trust)) return known;
+    const next = { ...known, pin: trust.pin ?? null, next: trust.next ?? null };
+    channels.put(next);
+    isBehind = true;
+    return next;
   }
 
   /** A handshake counts for later pushes too, as far as it came with a push that was made for this channel. */
@@ -74,7 +77,7 @@ export function createCourierWork(channel: string, options: WorkOptions): Courie
     const before = known.peer ?? undefined;
     const peer = updatePeerState(before, { ...mail.handshake, date: timestamp * 1000 }, runtime.now());
     if (peer === undefined || peer === before) return;
-    hasNewPeer ||= !sameKey(peer, before);
+    isBehind ||= !sameKey(peer, before);
     channels.put({ ...known, peer });
   }
 
@@ -97,20 +100,16 @@ export function createCourierWork(channel: string, options: WorkOptions): Courie
     },
     deliver: async (push) => await apps.message(registration(), push),
     record: async ({ message, outcome, mark, trust }) => {
-      const before = channels.get(channel);
-      const changed = unwritten(trust);
-      const peerBefore = hasNewPeer;
-      hasNewPeer = false;
-      // In memory at once, so that a registration that is written meanwhile has it too.
-      if (changed !== undefined) channels.put(changed);
+      const known = learned(trust);
+      const registration = isBehind ? known : undefined;
+      isBehind = false;
       try {
-        await store.record({ channel, outcome, mark: latest(mark), registration: changed });
+        await store.record({ channel, outcome, mark: latest(mark), registration });
         journalEnd(runtime.log, channel, message, outcome);
         tally.ended(channel, outcome);
       } catch (error) {
-        // Not on disk: the next record has to bring it there, unless it has been changed again since.
-        if (changed !== undefined && before !== undefined && channels.get(channel) === changed) channels.put(before);
-        hasNewPeer ||= peerBefore;
+        // The next record has to bring it there.
+        isBehind ||= registration !== undefined;
         throw error;
       }
     },

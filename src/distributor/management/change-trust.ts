@@ -52,10 +52,12 @@ export function createChangeTrust({ channels, store, room, log }: ChangeTrustOpt
     try {
       await store.saveRegistrations(changed);
     } catch (error) {
-      for (const [index, registration] of before.entries()) {
-        if (channels.get(registration.channel) !== changed[index]) continue;
-        channels.put(registration);
-        room.trustChanged(registration);
+      for (const { channel, sender, pin, next, peer } of before) {
+        const known = channels.get(channel);
+        if (known === undefined) continue;
+        const restored = { ...known, sender, pin, next, peer };
+        channels.put(restored);
+        room.trustChanged(restored);
       }
       throw error;
     }
