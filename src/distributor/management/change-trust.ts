@@ -16,7 +16,7 @@ export interface ChangeTrustOptions {
 }
 
 /**
- * Sets who may push to an app: only the key with this fingerprint (40 lower-case hexadecimal digits), or with an empty one
+ * Sets who may push to an app: only the key with this fingerprint (40 hexadecimal digits), or with an empty one
  * whoever pushes first from now on. `app` is a service, of which all registrations are changed, or the beginning of a
  * channel as `Apps` tells it. Rejects with a `BusError` that says what is wrong, and with a `StoreError`; nothing is
  * changed then.
@@ -45,7 +45,7 @@ export function createChangeTrust({ channels, store, room, log }: ChangeTrustOpt
     if (before.length === 0) {
       throw refused(errorNames.invalidArgs, 'No such app is registered: "mailpush apps" lists those that are.');
     }
-    const changed = before.map((registration) => withTrust(registration, fingerprint));
+    const changed = before.map((registration) => withTrust(registration, fingerprint.toLowerCase()));
     // In memory at once, so that no push that is being recorded brings the old pin to the disk again.
     changed.forEach((registration) => channels.put(registration));
     changed.forEach((registration) => room.trustChanged(registration));
