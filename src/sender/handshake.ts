@@ -2,6 +2,7 @@ import type { Log } from '../runtime.js';
 
 const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;
+const clockToleranceMs = 600_000;
 
 /**
  * How long after its last handshake a channel gets the next one, by how many it has had. The first three pushes carry it,
@@ -43,8 +44,8 @@ export function isHandshakeDue(known: Handshake | null | undefined, now: number)
   if (!Number.isInteger(sent) || sent === undefined || sent < 0 || !Number.isFinite(lastAt) || lastAt === undefined) {
     return true;
   }
-  // A clock that has been set back must not silence it.
-  return lastAt > now || now - lastAt >= (pausesMs[sent] ?? longestPauseMs);
+  // A clock that has been set back must not silence it; those of several senders differ by a little.
+  return lastAt > now + clockToleranceMs || now - lastAt >= (pausesMs[sent] ?? longestPauseMs);
 }
 
 /**
