@@ -7,6 +7,7 @@ const reasons: Readonly<Record<keyof Waiting, string>> = {
   key: 'waiting for the key of their sender',
   clock: 'dated in the future',
   urgency: 'held because of their urgency',
+  rate: 'delayed because there were too many',
   turn: 'being delivered',
   app: 'waiting for their app',
   refusedByApp: 'refused by their app',

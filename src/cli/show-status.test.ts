@@ -3,7 +3,7 @@ import type { AppStatus, Status } from '../distributor/index.js';
 import { showApps } from './show-apps.js';
 import { showStatus } from './show-status.js';
 
-const waiting = { unopened: 0, key: 0, clock: 0, urgency: 0, turn: 0, app: 0, refusedByApp: 0, removal: 0 };
+const waiting = { unopened: 0, key: 0, clock: 0, urgency: 0, rate: 0, turn: 0, app: 0, refusedByApp: 0, removal: 0 };
 const since = new Date(2026, 0, 1, 9, 5).toISOString();
 const status: Status = {
   version: '1.2.3',

@@ -142,7 +142,7 @@ export function createPostRoom(options: PostRoomOptions): PostRoom {
     },
     summary: (channel) => {
       const courier = couriers.get(channel);
-      return courier === undefined ? undefined : summarize(courier.state);
+      return courier === undefined ? undefined : summarize(courier.state, runtime.now());
     },
     close: async () => {
       const closed = new AbortController();

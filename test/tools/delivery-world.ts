@@ -8,6 +8,7 @@ import {
   isLater,
   nextDue,
   nobody,
+  type OpenPush,
   type Pin,
   type PushLabel,
   step,
@@ -15,13 +16,25 @@ import {
   type Trust,
   type Verdict,
 } from '../../src/distributor/delivery/index.js';
-import { batchPushes, maxAside, settleRetryMs } from '../../src/distributor/delivery/timing.js';
+import {
+  batchPushes,
+  lastPushLimit,
+  maxAside,
+  pushLimit,
+  settleRetryMs,
+  vainLimit,
+} from '../../src/distributor/delivery/timing.js';
 import { compareMessages, type MessageRef } from '../../src/imap/index.js';
 import { type Urgency, urgencies } from '../../src/notify-spec/index.js';
 
 const pin: Pin = { fingerprint: 'b'.repeat(40), address: 'push@app.example', keydata: new Uint8Array([2]) };
 const trust: Trust = { pin, next: undefined };
 const minute = 60_000;
+
+/** Whether one more at `now` is within a limit, after those at these times. */
+function isWithin(times: readonly number[], { atOnce, perHour }: typeof pushLimit, now: number): boolean {
+  return times.every((from, index) => times.length - index + 1 <= atOnce + ((now - from) * perHour) / (60 * minute));
+}
 
 /** What a mail turns out to be once it is opened. */
 export type Kind = 'push' | 'copy of the first' | 'unreadable' | 'refused' | 'no handshake' | 'early';
@@ -61,6 +74,9 @@ export class World {
   /** How these ended, as far as it is known since the last crash. */
   recorded = new Set<Mail>();
   lastUid = 0;
+  /** When, since the last crash, the app accepted a push, and when a mail was opened in vain. */
+  acceptedAt: number[] = [];
+  vainAt: number[] = [];
   crashes = 0;
   retired = false;
   minimum: Urgency = 'very-low';
@@ -157,6 +173,7 @@ export class World {
         return;
       }
       case 'open':
+        return expect(isWithin(this.vainAt, vainLimit, this.now), 'not too many in vain').toBe(true);
       case 'leave':
         return;
     }
@@ -175,9 +192,15 @@ export class World {
     expect(last !== undefined && isLater(last, mark), 'nothing is delivered after a later one of its topic').toBe(
       false,
     );
-    const { pushes, backlog } = this.state;
-    const others = pushes.filter(({ stage }) => stage.name === 'deliverable').map((other) => other.message);
-    const before = [...others, ...backlog].filter((other) => compareMessages(other, message) < 0);
+    const isUsual = isWithin(this.acceptedAt, pushLimit, this.now);
+    const isLast = push.holdUntil <= this.now && isWithin(this.acceptedAt, lastPushLimit, this.now);
+    expect(isUsual || isLast, 'not too many').toBe(true);
+    const { pushes, backlog, besieged } = this.state;
+    const isDelayed = ({ stage }: OpenPush): boolean =>
+      !isUsual && stage.name === 'deliverable' && stage.push.holdUntil > this.now;
+    const open = pushes.filter((other) => other.stage.name === 'deliverable' && !isDelayed(other));
+    const others = [...open.map((other) => other.message), ...(besieged === undefined ? backlog : [])];
+    const before = others.filter((other) => compareMessages(other, message) < 0);
     expect(before, 'mailbox order').toEqual([]);
   }
 
@@ -252,10 +275,13 @@ export class World {
         return mail === undefined
           ? this.run({ type: 'gone', message })
           : well
-            ? this.run({ type: 'opened', message, verdict: this.verdict(mail, message) })
+            ? this.opened(mail, message)
             : this.run({ type: 'open failed', message, refused: index % 2 === 0 });
       case 'deliver':
-        if (well) this.app.push(effect.push.id);
+        if (well) {
+          this.app.push(effect.push.id);
+          this.acceptedAt.push(this.now);
+        }
         return this.run({ type: well ? 'accepted' : index % 2 === 0 ? 'refused by app' : 'app unreachable', message });
       case 'record':
         if (!well) return this.run({ type: 'record failed', message });
@@ -266,6 +292,12 @@ export class World {
         if (mail !== undefined) this.mailbox.delete(message.uid);
         return this.run({ type: 'removed', message });
     }
+  }
+
+  opened(mail: Mail, message: MessageRef): void {
+    const verdict = this.verdict(mail, message);
+    if (verdict.kind === 'unreadable' || verdict.kind === 'refused') this.vainAt.push(this.now);
+    this.run({ type: 'opened', message, verdict });
   }
 
   /** The mail server is quick, whatever the app does. */
@@ -301,6 +333,8 @@ export class World {
   crash(): void {
     this.crashes += 1;
     this.asked = [];
+    this.acceptedAt = [];
+    this.vainAt = [];
     this.recorded = new Set();
     this.state = this.fresh();
     this.look();

@@ -18,5 +18,6 @@ export {
 } from './state.js';
 export { type Step, step } from './step.js';
 export { type ChannelSummary, summarize } from './summary.js';
+export { pushLimit } from './timing.js';
 export { isLater } from './topics.js';
 export { type Announcement, nobody, type Pin, sameTrust, type Trust } from './trust.js';

@@ -22,15 +22,16 @@ export function openNext(
     return backlog;
   }
   if (oldest === undefined || !hasRoom(pushes, oldest, now)) return backlog;
-  effects.push({ type: 'open', message: oldest });
-  const after = pushes.findIndex(({ message }) => compareMessages(message, oldest) > 0);
-  pushes.splice(after < 0 ? pushes.length : after, 0, {
-    message: oldest,
-    refusals: 0,
-    failures: 0,
-    stage: { name: 'opening' },
-  });
+  startOpening(pushes, oldest, effects);
   return backlog.slice(1);
+}
+
+/** Takes a mail from the backlog to the others, at its place. */
+export function startOpening(pushes: Draft[], message: MessageRef, effects: Effect[]): void {
+  effects.push({ type: 'open', message });
+  const after = pushes.findIndex((push) => compareMessages(push.message, message) > 0);
+  const stage = { name: 'opening' } as const;
+  pushes.splice(after < 0 ? pushes.length : after, 0, { message, refusals: 0, failures: 0, stage });
 }
 
 /** Whoever comes before all that are open can always be opened: they would wait for it for ever. The last ones make room. */

@@ -123,6 +123,16 @@ export interface ChannelState {
   readonly postponed: readonly Postponed[];
   /** The last message of the batch that is opened as a whole before the first of it is delivered. */
   readonly batchEnd: MessageRef | undefined;
+  /** What is left of `pushLimit`, as `allowance` counts it: only what the app has accepted is taken from it. */
+  readonly pushesFullAt: number;
+  /** What is left of `vainLimit`: mails that did not decrypt, or were refused. */
+  readonly vainFullAt: number;
+  /**
+   * Too much was opened in vain. Until there is some allowance again and nothing to be opened, it is opened slowly, from both ends of
+   * the mailbox in turn, and what turns out to be good is delivered without waiting for what is before it: behind a flood of
+   * mails that do not decrypt a good push would wait for days. This is the end to be opened next.
+   */
+  readonly besieged: 'oldest' | 'newest' | undefined;
 }
 
 /** A channel nothing has come for yet. */
@@ -137,6 +147,9 @@ export function initialChannelState(
     pushes: [],
     postponed: [],
     batchEnd: undefined,
+    pushesFullAt: 0,
+    vainFullAt: 0,
+    besieged: undefined,
   };
 }
 

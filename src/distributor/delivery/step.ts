@@ -1,10 +1,12 @@
 import { compareMessages, type MessageRef, sameMessage } from '../../imap/index.js';
+import { hasLeft, spend } from './allowance.js';
 import { release } from './aside.js';
 import { settled } from './draft.js';
 import { schedule } from './schedule.js';
 import type { ChannelState, DeliveryEvent, Effect, OpenPush, Outcome, Stage, Verdict } from './state.js';
 import {
   firstRefusalMs,
+  lastPushLimit,
   maxFailures,
   maxRefusals,
   parkedRetryMs,
@@ -14,6 +16,7 @@ import {
   settleRetryMs,
   unreachableFirstMs,
   unreachableMaxMs,
+  vainLimit,
 } from './timing.js';
 import { markOf } from './topics.js';
 import { sameTrust, type Trust } from './trust.js';
@@ -58,9 +61,10 @@ export interface Step {
  * |                 |                          | refused for a day → — (effect `leave`)                     |
  * | any             | gone, renumbered         | — (unless its answer is still on the way to disk)          |
  *
- * In mailbox order, one at a time. A push that waits, is early, held, parked or postponed stands aside and blocks nothing.
+ * In mailbox order, one at a time, and not more than `pushLimit` in an hour: what is deliverable beyond stays so. A push that waits, is early, held, parked or postponed stands aside and blocks nothing.
  * A batch of pushes is opened before the first of it is delivered, so that of one topic only the latest is.
  * `found` for a push that is known already means that the connection is new: whatever waited for one is tried at once.
+ * A channel for which too much is opened in vain is besieged: it gives up the order, see `ChannelState`.
  * An event that does not fit the stage (an answer that comes late) changes nothing.
  */
 export function step(state: ChannelState, event: DeliveryEvent): Step {
@@ -110,7 +114,7 @@ function move(state: ChannelState, event: DeliveryEvent): Step {
       return unchanged(renumbered(state, event.folder));
     case 'opened':
       return stageOf(state, event.message)?.name === 'opening'
-        ? opened(state, event.message, event.verdict, event.now)
+        ? opened(afterOpening(state, event.verdict, event.now), event.message, event.verdict, event.now)
         : unchanged(state);
     case 'open failed':
     case 'remove failed':
@@ -214,6 +218,14 @@ function renumbered(state: ChannelState, folder: string): ChannelState {
   };
 }
 
+/** Mails that were opened in vain have a limit. */
+function afterOpening(state: ChannelState, { kind }: Verdict, now: number): ChannelState {
+  if (kind !== 'unreadable' && kind !== 'refused') return state;
+  const vainFullAt = spend(state.vainFullAt, vainLimit, now);
+  const besieged = hasLeft(vainFullAt, vainLimit, now) ? state.besieged : (state.besieged ?? 'newest');
+  return { ...state, vainFullAt, besieged };
+}
+
 function opened(state: ChannelState, message: MessageRef, verdict: Verdict, now: number): Step {
   const to = (stage: Stage): ChannelState => withStage(state, message, () => ({ failures: 0, stage }));
   switch (verdict.kind) {
@@ -252,7 +264,9 @@ function trusting(state: ChannelState, trust: Trust, now: number): ChannelState 
 }
 
 function accepted(state: ChannelState, message: MessageRef, now: number): Step {
-  const reached = { ...state, unreachable: undefined };
+  if (stageOf(state, message)?.name !== 'delivering') return unchanged({ ...state, unreachable: undefined });
+  const pushesFullAt = spend(state.pushesFullAt, lastPushLimit, now);
+  const reached = { ...state, unreachable: undefined, pushesFullAt };
   return ifStage(reached, message, 'delivering', ({ stage: { push } }) => {
     const outcome: Outcome = { kind: 'delivered', id: push.id, rememberUntil: push.rememberUntil };
     return { stage: settled(outcome, now, markOf(push, message)) };

@@ -1,4 +1,6 @@
+import { hasLeft } from './allowance.js';
 import type { ChannelState, Stage } from './state.js';
+import { pushLimit } from './timing.js';
 
 /** How the pushes of one channel stand, in numbers. Times are in ms since 1970. */
 export interface ChannelSummary {
@@ -19,13 +21,20 @@ export interface ChannelSummary {
   readonly ending: number;
   /** The app could not be reached at the last try: since when, and when it is tried next. It is kept for until its TTL ends. */
   readonly unreachable: { readonly since: number; readonly retryAt: number } | undefined;
+  /** Its app has been given so much that the deliverable ones are delayed (`pushLimit`). */
+  readonly isDelayed: boolean;
+  /** So many of its mails were opened in vain that the others are opened slowly (`vainLimit`). */
+  readonly isBesieged: boolean;
   /** Pushes that wait because their app has refused them, parked or not. */
   readonly refusedByApp: number;
   /** When the time of the last opened push is up; undefined when none that is opened waits. */
   readonly keptUntil: number | undefined;
 }
 
-type Count = Exclude<keyof ChannelSummary, 'open' | 'unreachable' | 'refusedByApp' | 'keptUntil'>;
+type Count = Exclude<
+  keyof ChannelSummary,
+  'open' | 'isDelayed' | 'isBesieged' | 'unreachable' | 'refusedByApp' | 'keptUntil'
+>;
 
 const countOf = {
   found: 'unopened',
@@ -46,8 +55,9 @@ function endOf(stage: Stage): number | undefined {
   return 'until' in stage ? stage.until : undefined;
 }
 
-/** Sums up a channel for somebody who looks at it from outside. */
-export function summarize({ backlog, postponed, pushes, unreachable }: ChannelState): ChannelSummary {
+/** Sums up a channel at `now` for somebody who looks at it from outside. */
+export function summarize(state: ChannelState, now: number): ChannelSummary {
+  const { backlog, postponed, pushes, unreachable, pushesFullAt, besieged } = state;
   const counts = { unopened: 0, waitingForKey: 0, early: 0, held: 0, parked: 0, deliverable: 0, ending: 0 };
   let refusedByApp = 0;
   let keptUntil: number | undefined;
@@ -62,6 +72,8 @@ export function summarize({ backlog, postponed, pushes, unreachable }: ChannelSt
   return {
     ...counts,
     open: backlog.length + postponed.length + pushes.length,
+    isDelayed: counts.deliverable > 0 && !hasLeft(pushesFullAt, pushLimit, now),
+    isBesieged: besieged !== undefined && counts.unopened > 0,
     unreachable: unreachable && { since: unreachable.since, retryAt: unreachable.retryAt },
     refusedByApp,
     keptUntil,

@@ -1,3 +1,5 @@
+import type { Limit } from './allowance.js';
+
 /** A mail that could not be fetched is tried again after this time; a new connection tries it at once. */
 export const reopenMs: number = 30_000;
 /** While the mail server says no to a mail, the pauses between the tries grow from the usual one up to this. */
@@ -33,6 +35,20 @@ export const holdMarginMs: number = 5 * 60_000;
 
 /** So many pushes of a channel may stand aside; those beyond are opened anew when there is room again or they are due. */
 export const maxAside: number = 250;
+
+/**
+ * So many pushes a channel may deliver; those beyond are delayed in the mailbox. A weekend of a busy chat comes at full speed,
+ * and whoever has gone wild, or was taken over, wakes the device every 12 s at most. By it the ids that are remembered are
+ * bounded: 204 000 for a channel in the 28 days of the longest TTL, some 25 MB on disk.
+ */
+export const pushLimit: Limit = { atOnce: 2000, perHour: 300 };
+/** A delayed push whose TTL ends soon is delivered nevertheless, as long as there are no more than these. */
+export const lastPushLimit: Limit = { ...pushLimit, atOnce: pushLimit.atOnce + 500 };
+/**
+ * So many mails of a channel may be opened in vain. Everybody can make one that names a channel, and each costs up to 64 KiB of
+ * traffic: no more than 64 MB at once and 46 MB an hour. After that the channel is besieged, see `ChannelState`.
+ */
+export const vainLimit: Limit = { atOnce: 1000, perHour: 720 };
 
 /** Clocks of sender and device may differ by this much. */
 export const clockToleranceMs: number = 10 * 60_000;

@@ -48,6 +48,8 @@ const nothing: ChannelSummary = {
   deliverable: 0,
   ending: 0,
   unreachable: undefined,
+  isDelayed: false,
+  isBesieged: false,
   refusedByApp: 0,
   keptUntil: undefined,
 };

@@ -5,7 +5,7 @@ import { nothingWaits } from './waiting.js';
 const now = Date.UTC(2026, 0, 1, 12);
 const keptUntil = Date.UTC(2026, 0, 29);
 const nothing: AppFacts = {
-  summary: { unreachable: undefined, keptUntil },
+  summary: { unreachable: undefined, keptUntil, isBesieged: false },
   waiting: nothingWaits,
   counts: { lastRefusal: undefined, lastDeliveredAt: undefined, wrongSince: undefined },
   presence: 'running',
@@ -31,10 +31,20 @@ describe('a note about an app', () => {
     ['unknown', 'It is not running: start it; '],
     ['running', 'It does not answer yet: it is tried again by itself, and '],
   ] as const)('says of one that is %s until when its pushes are kept', (presence, beginning) => {
-    expect(noteOf(waitingFor('app', { presence, summary: { unreachable, keptUntil } }))).toEqual({
+    expect(noteOf(waitingFor('app', { presence, summary: { ...nothing.summary, unreachable } }))).toEqual({
       sentence: `${beginning}its pushes are kept until 2026-01-29.`,
       wrongSince: now - 5000,
     });
+  });
+
+  it('says that it gets too much, of its app server or of others, which is nothing that has gone wrong', () => {
+    expect(noteOf(waitingFor('rate'))).toEqual({
+      sentence:
+        'More than 300 pushes an hour, and 2000 at once: they stay in the mailbox and come slowly. Tell whoever runs its app server.',
+      wrongSince: undefined,
+    });
+    const summary = { ...nothing.summary, isBesieged: true };
+    expect(noteOf({ ...nothing, summary })?.sentence).toMatch(/^Many mails are addressed to it that are no pushes/);
   });
 
   it('says that it refuses, since the first time', () => {

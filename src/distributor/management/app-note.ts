@@ -1,4 +1,4 @@
-import type { ChannelSummary } from '../delivery/index.js';
+import { type ChannelSummary, pushLimit } from '../delivery/index.js';
 import type { Counts } from '../tally.js';
 import type { Waiting } from './status.js';
 
@@ -15,7 +15,7 @@ export interface AppNote {
 
 /** What an {@link AppNote} is made from. */
 export interface AppFacts {
-  readonly summary: Pick<ChannelSummary, 'unreachable' | 'keptUntil'>;
+  readonly summary: Pick<ChannelSummary, 'unreachable' | 'keptUntil' | 'isBesieged'>;
   readonly waiting: Waiting;
   readonly counts: Pick<Counts, 'lastRefusal' | 'lastDeliveredAt' | 'wrongSince'>;
   readonly presence: Presence;
@@ -59,6 +59,15 @@ export function noteOf(facts: AppFacts): AppNote | undefined {
   if (waiting.refusedByApp > 0) {
     const sentence = `It refuses what it is given: look at its log, or restart it; ${kept(facts)}.`;
     return { sentence, wrongSince };
+  }
+  if (waiting.rate > 0) {
+    const sentence = `More than ${pushLimit.perHour} pushes an hour, and ${pushLimit.atOnce} at once: they stay in the mailbox and come slowly. Tell whoever runs its app server.`;
+    return { sentence, wrongSince: undefined };
+  }
+  if (summary.isBesieged) {
+    const sentence =
+      'Many mails are addressed to it that are no pushes of its app server: they are opened slowly, the newest and the oldest in turn. If that goes on, unregister it and register it anew.';
+    return { sentence, wrongSince: undefined };
   }
   if (waiting.clock > 0) {
     const sentence = 'Pushes are dated in the future: check the clock of this machine, or that of the app server.';

@@ -11,6 +11,8 @@ export interface Waiting {
   readonly clock: number;
   /** For another state of the device: their urgency is too low for this one. */
   readonly urgency: number;
+  /** For time to go by: their app got too many within the last hours. */
+  readonly rate: number;
   /** Behind another push of their channel, or just being given to the app. */
   readonly turn: number;
   /** For their app, which is not there. */
@@ -123,6 +125,7 @@ const waiting = v.looseObject({
   key: count,
   clock: count,
   urgency: count,
+  rate: count,
   turn: count,
   app: count,
   refusedByApp: count,

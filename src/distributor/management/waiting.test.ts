@@ -12,6 +12,8 @@ const nothing: ChannelSummary = {
   deliverable: 0,
   ending: 0,
   unreachable: undefined,
+  isDelayed: false,
+  isBesieged: false,
   refusedByApp: 0,
   keptUntil: undefined,
 };
@@ -21,6 +23,7 @@ describe('what open pushes wait for', () => {
   it.each([
     ['nothing', {}, {}],
     ['their turn', { deliverable: 3 }, { turn: 3 }],
+    ['time to go by, because there were too many', { deliverable: 3, isDelayed: true }, { rate: 3 }],
     ['an app that is not there', { deliverable: 3, unreachable }, { app: 3 }],
     ['an app that refuses them', { deliverable: 2, parked: 1, refusedByApp: 2 }, { turn: 1, refusedByApp: 2 }],
     [

@@ -7,6 +7,7 @@ export const nothingWaits: Waiting = {
   key: 0,
   clock: 0,
   urgency: 0,
+  rate: 0,
   turn: 0,
   app: 0,
   refusedByApp: 0,
@@ -15,7 +16,7 @@ export const nothingWaits: Waiting = {
 
 /** What the open pushes of one channel wait for. */
 export function waitingOf(summary: ChannelSummary): Waiting {
-  const { deliverable, parked, unreachable } = summary;
+  const { deliverable, parked, unreachable, isDelayed } = summary;
   // Of those that the app refuses some are not parked yet.
   const refused = unreachable === undefined ? Math.min(deliverable, Math.max(0, summary.refusedByApp - parked)) : 0;
   return {
@@ -23,7 +24,8 @@ export function waitingOf(summary: ChannelSummary): Waiting {
     key: summary.waitingForKey,
     clock: summary.early,
     urgency: summary.held,
-    turn: unreachable === undefined ? deliverable - refused : 0,
+    rate: unreachable === undefined && isDelayed ? deliverable - refused : 0,
+    turn: unreachable === undefined && !isDelayed ? deliverable - refused : 0,
     app: unreachable === undefined ? 0 : deliverable,
     refusedByApp: parked + refused,
     removal: summary.ending,
@@ -37,6 +39,7 @@ export function addWaiting(a: Waiting, b: Waiting): Waiting {
     key: a.key + b.key,
     clock: a.clock + b.clock,
     urgency: a.urgency + b.urgency,
+    rate: a.rate + b.rate,
     turn: a.turn + b.turn,
     app: a.app + b.app,
     refusedByApp: a.refusedByApp + b.refusedByApp,
