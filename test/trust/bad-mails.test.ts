@@ -29,7 +29,7 @@ function eventOf(fate: Fate): string | undefined {
 const stays = ({ kind }: Fate): boolean => ['not looked into', 'left', 'early', 'waiting-for-key'].includes(kind);
 
 /** Waits until nothing is wrong any more. */
-const soon = (check: () => void | Promise<void>): Promise<void> => vi.waitFor(check, { timeout: 30_000, interval: 50 });
+const soon = (check: () => void | Promise<void>): Promise<void> => vi.waitFor(check, { timeout: 60_000, interval: 50 });
 
 /** Resident memory in MB. */
 async function memoryOf({ pid }: Daemon): Promise<number> {
@@ -105,15 +105,15 @@ describeEachMailServer('bad mail', { on: ({ name }) => name === 'Dovecot' || nam
       expect(after.map(({ uid }) => uid)).toEqual(known);
     };
     // Which of them is there and should not be, or the other way round, is said by the tests.
-    await vi.waitFor(look, { timeout: 5000, interval: 100 }).catch(() => {});
-  }, 120_000);
+    await vi.waitFor(look, { timeout: 20_000, interval: 100 }).catch(() => {});
+  }, 240_000);
 
   afterAll(async () => {
     await app?.close();
     await setting?.stop();
   });
 
-  it.each(badMails)('$name: $fate.kind', { timeout: 5000 }, async ({ name, fate }) => {
+  it.each(badMails)('$name: $fate.kind', { timeout: 15_000 }, async ({ name, fate }) => {
     const { uid, raw } = sent.find((mail) => mail.name === name) ?? { uid: 0, raw: '' };
     const letter = after.find((one) => one.uid === uid);
     if (stays(fate)) {
