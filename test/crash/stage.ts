@@ -44,7 +44,7 @@ export interface StubbornDaemon {
 
 /** What is waited for comes within milliseconds, unless the machine is busy. */
 const patienceMs = 30_000;
-const pauseMs = 10;
+const pauseMs = 20;
 
 /** Waits for something that nobody announces. */
 export async function until(what: string, isSo: () => boolean | Promise<boolean>): Promise<void> {
@@ -172,9 +172,14 @@ function prepareStubbornDaemon(place: string, config: string, bus: PrivateBus, c
     lives: () => Array.from({ length: starts }, (_, index) => readEffects(effectsFile(index + 1))),
     quiet: async () => {
       try {
+        // Twice in a row, because what follows from the last effect may not have begun yet.
+        let before = -1;
         await until('the daemon has nothing to do', () => {
           check();
-          return isQuiet(readEffects(effectsFile(starts)));
+          const effects = readEffects(effectsFile(starts));
+          const isStill = isQuiet(effects) && effects.length === before;
+          before = effects.length;
+          return isStill;
         });
       } catch (error) {
         const effects = readEffects(effectsFile(starts));
