@@ -8,6 +8,8 @@ import type { ExportedObjects } from './objects.js';
 const maxCallBytes = 65_536;
 /** Handlers under way at once; a call over that is refused with `LimitsExceeded`. */
 const maxRunning = 1024;
+/** The same for one caller, so that none can use up what is there for all: as many as an app may have registrations, and more. */
+const maxRunningOfOne = 256;
 const maxErrorTextChars = 500;
 
 type Answer = Pick<OutgoingMessage, 'type' | 'signature' | 'body' | 'errorName'>;
@@ -18,6 +20,7 @@ export class IncomingCalls {
   readonly #log: Log;
   readonly #send: (message: Omit<OutgoingMessage, 'serial'>) => void;
   #running = 0;
+  readonly #runningOf = new Map<string, number>();
 
   constructor(objects: ExportedObjects, log: Log, send: (message: Omit<OutgoingMessage, 'serial'>) => void) {
     this.#objects = objects;
@@ -27,17 +30,26 @@ export class IncomingCalls {
 
   /** Takes a call; never throws. The handler is entered at once, so calls are begun in the order in which they came. */
   receive(header: MessageHeader, endian: number, body: Buffer | undefined): void {
-    if (this.#running >= maxRunning) {
+    const { sender = '' } = header;
+    const runningOfOne = this.#runningOf.get(sender) ?? 0;
+    if (this.#running >= maxRunning || runningOfOne >= maxRunningOfOne) {
       this.#answer(header, refusal(errorNames.limitsExceeded, 'Too many calls at once'));
       return;
     }
-    this.#running += 1;
+    this.#begun(sender, 1);
     void this.#run(header, endian, body)
       .catch((error) => this.#refusalFor(header, error))
       .then((answer) => {
-        this.#running -= 1;
+        this.#begun(sender, -1);
         this.#answer(header, answer);
       });
+  }
+
+  #begun(sender: string, change: 1 | -1): void {
+    this.#running += change;
+    const running = (this.#runningOf.get(sender) ?? 0) + change;
+    if (running === 0) this.#runningOf.delete(sender);
+    else this.#runningOf.set(sender, running);
   }
 
   async #run(header: MessageHeader, endian: number, body: Buffer | undefined): Promise<Answer> {
