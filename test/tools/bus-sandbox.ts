@@ -17,9 +17,15 @@ export function canSandbox(): boolean {
  *
  * @param socket where it is to listen.
  * @param talk names, with `.*` at the end for all below.
+ * @param own names that the app may have.
  */
-export async function startBusSandbox(address: string, socket: string, talk: readonly string[]): Promise<string> {
-  const rules = talk.map((name) => `--talk=${name}`);
+export async function startBusSandbox(
+  address: string,
+  socket: string,
+  talk: readonly string[],
+  own: readonly string[] = [],
+): Promise<string> {
+  const rules = [...talk.map((name) => `--talk=${name}`), ...own.map((name) => `--own=${name}`)];
   const proxy = startProgram(program ?? 'xdg-dbus-proxy', [address, socket, '--filter', ...rules]);
   const ended = proxy.ended.then(({ stderr }) => stderr);
   await expect.poll(async () => existsSync(socket) || (await Promise.race([ended, undefined]))).toBe(true);
