@@ -2,6 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { ClassicLevel } from 'classic-level';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { MailServer } from '../../src/demo/mail-server.js';
 import { createSender, generateKey, type Sender } from '../../src/sender/index.js';
@@ -52,6 +53,11 @@ async function end(daemon: RunningCommand): Promise<string> {
 
 const canLimit = spawnSync('prlimit', ['--version']).status === 0;
 
+/** No file of the daemon may grow over this. */
+function limitFiles(daemon: RunningCommand, bytes: string): void {
+  execFileSync('prlimit', ['--pid', `${daemon.pid}`, `--fsize=${bytes}:unlimited`]);
+}
+
 describe.skipIf(!canLimit)('mailpush daemon with a full disk', () => {
   it('loses nothing, delivers nothing twice, says so, and goes on by itself when there is room', async () => {
     const mail = await mailServer();
@@ -64,10 +70,7 @@ describe.skipIf(!canLimit)('mailpush daemon with a full disk', () => {
     await sender.send(endpoint, 'before');
     await untilLogged(daemon, 'push.removed');
 
-    // No file of the daemon may grow any more.
-    const limit = (bytes: string): void =>
-      void execFileSync('prlimit', ['--pid', `${daemon.pid}`, `--fsize=${bytes}:unlimited`]);
-    limit('0');
+    limitFiles(daemon, '0');
     for (const text of ['one', 'two', 'three']) await sender.send(endpoint, text);
     await expect.poll(() => problems(setting)).toMatchObject({ store: expect.stringContaining('make room') });
     const other = await appOn(setting, 'Other');
@@ -78,7 +81,7 @@ describe.skipIf(!canLimit)('mailpush daemon with a full disk', () => {
     expect([['before'], ['before', 'one']]).toContainEqual(app.messages(app.service));
     expect(inbox(mail)).toHaveLength(3);
 
-    limit('unlimited');
+    limitFiles(daemon, 'unlimited');
     await expect.poll(() => app.messages(app.service), { timeout: 50_000 }).toEqual(['before', 'one', 'two', 'three']);
     await expect.poll(() => inbox(mail), { timeout: 30_000 }).toEqual([]);
     expect(await problems(setting)).not.toHaveProperty('store');
@@ -145,6 +148,40 @@ describe('mailpush daemon with a damaged state', () => {
     expect(app.messages(app.service)).toEqual(['for the new one']);
     expect(inbox(mail)).toEqual(before);
     await end(daemon);
+  });
+});
+
+describe('mailpush daemon with a state of a newer version', () => {
+  it('ends with 1, says what to do, and changes nothing', async () => {
+    const mail = await mailServer();
+    const setting = await daemonSetting(mail.imap.port);
+    const first = await setting.start();
+    await untilLogged(first, 'imap.connected');
+    const app = await appOn(setting, 'App');
+    const endpoint = await endpointOf(app);
+    await end(first);
+    await (await senderFor(mail)).send(endpoint, 'hello');
+    async function changeFormat(to: number): Promise<unknown> {
+      const store = new ClassicLevel(join(setting.stateDirectory, 'store'), { valueEncoding: 'json' });
+      try {
+        const before = await store.get('format');
+        await store.put('format', to as never);
+        return before;
+      } finally {
+        await store.close();
+      }
+    }
+    const ours = Number(await changeFormat(99));
+    const { code, stderr } = await (await setting.start()).ended;
+    expect(code).toBe(1);
+    expect(stderr).toMatch(
+      /^mailpush: .* was written by a newer mailpush: install that version again, or give this one a --state-dir of its own\.\n$/,
+    );
+    expect(await changeFormat(ours)).toBe(99);
+    const next = await setting.start();
+    await untilLogged(next, 'push.removed');
+    expect(app.messages(app.service)).toEqual(['hello']);
+    await end(next);
   });
 });
 

@@ -14,6 +14,10 @@ export interface DovecotOptions {
   readonly prefix?: string;
   /** Mail to a sub-address goes into the folder of that name if it is there. Default false. */
   readonly subAddressFolders?: boolean;
+  /** Rights in a folder are what its file `dovecot-acl` says. Default false: the user may do everything. */
+  readonly acl?: boolean;
+  /** How many messages the user may have in all folders. Default: any number. */
+  readonly maxMessages?: number;
 }
 
 /** What the Sieve of a Dovecot is like. */
@@ -66,6 +70,16 @@ service managesieve-login {
 }`;
 }
 
+/** Both are for every service, LMTP too. */
+function limitSettings({ acl = false, maxMessages }: DovecotOptions): string {
+  if (!acl && maxMessages === undefined) return '';
+  return `mail_plugins = ${[acl ? 'acl' : '', maxMessages === undefined ? '' : 'quota'].join(' ')}
+plugin {
+  ${acl ? 'acl = vfile::cache_secs=0' : ''}
+  ${maxMessages === undefined ? '' : `quota = maildir:User\n  quota_rule = *:messages=${maxMessages}\n  quota_grace = 0`}
+}`;
+}
+
 function tlsSettings({ certificate, key }: DovecotPlace): string {
   return `ssl = yes
 ssl_cert = <${certificate}
@@ -101,6 +115,7 @@ ${security === 'plain' ? 'ssl = no' : tlsSettings(place)}
 ${hibernating ? hibernation : ''}
 ${sieve === undefined ? '' : sieveSettings(sieve)}
 ${subAddressFolders ? 'lmtp_save_to_detail_mailbox = yes' : ''}
+${limitSettings(options)}
 
 # Dovecot wants several users so that its parts are kept apart; without rights there is only one.
 default_internal_user = ${owner.user}

@@ -15,6 +15,9 @@ export async function deliverByLmtp(path: string, mail: AcceptedMail): Promise<v
           const refused = error ?? info?.rejectedErrors?.[0];
           if (refused) {
             reject(refused);
+          } else if (info.rejected.length > 0) {
+            // Each recipient has an answer of its own after the data, whose errors the library keeps to itself.
+            reject(Object.assign(new Error(info.response), { responseCode: Number.parseInt(info.response, 10) }));
           } else {
             resolve();
           }
