@@ -1,6 +1,6 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { readdir, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ClassicLevel } from 'classic-level';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -149,6 +149,61 @@ describe('mailpush daemon with a damaged state', () => {
     expect(inbox(mail)).toEqual(before);
     await end(daemon);
   });
+});
+
+/** Overwrites the end of each file, without which nothing of it is found. */
+async function spoil(directory: string, files: RegExp): Promise<void> {
+  const names = (await readdir(directory)).filter((name) => files.test(name));
+  expect(names).not.toEqual([]);
+  for (const name of names) {
+    const bytes = await readFile(join(directory, name));
+    await writeFile(join(directory, name), bytes.fill(0xff, Math.max(0, bytes.length - 64)));
+  }
+}
+
+describe.skipIf(!canLimit)('mailpush daemon on a disk that fails, and then does not give back', () => {
+  it.each([
+    ['what was written', /\.ldb$/, false],
+    ['what is where', /^CURRENT$/, true],
+  ])(
+    '%s, ends with 1 and says what to do; started again it goes on with what is left',
+    async (_, files, knowsApps) => {
+      const mail = await mailServer();
+      const setting = await daemonSetting(mail.imap.port);
+      const first = await setting.start();
+      await untilLogged(first, 'imap.connected');
+      const app = await appOn(setting, 'App');
+      const endpoint = await endpointOf(app);
+      const sender = await senderFor(mail);
+      for (const topic of ['a', 'b']) await sender.send(endpoint, `before ${topic}`, { topic });
+      await expect.poll(() => inbox(mail)).toEqual([]);
+      await end(first);
+      // What the first has written is in tables now. The second has read them, and does so again after a fault of the disk.
+      const second = await setting.start();
+      await untilLogged(second, 'imap.connected');
+      limitFiles(second, '0');
+      await sender.send(endpoint, 'one', { topic: 'a' });
+      await expect.poll(() => problems(setting)).toHaveProperty('store');
+      await spoil(join(setting.stateDirectory, 'store'), files);
+      limitFiles(second, 'unlimited');
+      await sender.send(endpoint, 'two', { topic: 'b' });
+      const { code, stderr } = await second.ended;
+      expect(code).toBe(1);
+      expect(stderr).toMatch(/^mailpush: The state in .* cannot be read: start the daemon again, it then uses .*\.$/m);
+      const left = inbox(mail);
+      const third = await setting.start();
+      await untilLogged(third, 'imap.connected');
+      const next = await endpointOf(app);
+      expect(next === endpoint).toBe(knowsApps);
+      await sender.send(next, 'three');
+      await expect.poll(() => app.messages(app.service)).toContain('three');
+      await expect.poll(() => inbox(mail)).toEqual(knowsApps ? [] : left);
+      if (knowsApps) expect(app.messages(app.service)).toContain('two');
+      expect(await problems(setting)).toMatchObject({ 'store:damaged': expect.stringContaining('remove ') });
+      await end(third);
+    },
+    60_000,
+  );
 });
 
 describe('mailpush daemon with a state of a newer version', () => {

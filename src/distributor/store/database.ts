@@ -1,6 +1,6 @@
 import PQueue from 'p-queue';
 import type { Runtime } from '../../runtime.js';
-import { damagedError, StoreError } from './errors.js';
+import { damagedError, isCorrupt, StoreError } from './errors.js';
 import type { OpenedLevel } from './open-level.js';
 
 /** One change of a {@link Database}. */
@@ -75,7 +75,11 @@ export function createDatabase({ db }: Pick<OpenedLevel, 'db'>, options: Databas
   async function mend(): Promise<void> {
     if (!hasFailed) return;
     await db.close();
-    await db.open();
+    try {
+      await db.open();
+    } catch (cause) {
+      throw isCorrupt(cause) ? unreadable(cause) : cause;
+    }
     const key = 'probe';
     const probe: Operation[] = [
       { type: 'put', key, value: 'x'.repeat(probeBytes) },

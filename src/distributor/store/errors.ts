@@ -26,3 +26,8 @@ export function damagedError(directory: string, cause: unknown): StoreError {
     { cause, disposition: 'action-required' },
   );
 }
+
+/** Whether this is what a database rejects with when its files are not what it has written. */
+export function isCorrupt(error: unknown): boolean {
+  return (error as { readonly cause?: { readonly code?: string } } | undefined)?.cause?.code === 'LEVEL_CORRUPTION';
+}

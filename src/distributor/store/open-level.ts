@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { ClassicLevel } from 'classic-level';
-import { damagedError, StoreError } from './errors.js';
+import { damagedError, isCorrupt, StoreError } from './errors.js';
 import { hasSoundFiles } from './leveldb/index.js';
 import { format, formatKey, isSoundRecord } from './records.js';
 import { damagedStores, isHalfDone, isLocked, type Rescue, rescueStore } from './rescue.js';
@@ -39,9 +39,6 @@ function newerError(directory: string): StoreError {
     { disposition: 'action-required' },
   );
 }
-
-const isCorrupt = (error: unknown): boolean =>
-  (error as { readonly cause?: { readonly code?: string } } | undefined)?.cause?.code === 'LEVEL_CORRUPTION';
 
 /** Whether every record can be read and has the shape it must have. */
 async function hasSoundRecords(db: ClassicLevel<string, unknown>): Promise<boolean> {
