@@ -323,6 +323,28 @@ describe('the post room', () => {
     expect(s.delivered).toEqual(['a 1 1']);
   });
 
+  it('keeps what is for an app that is gone for good until the TTL ends, says until when, and clears it away then', async () => {
+    const s = await createSetting([registrationOf('a')]);
+    s.answers.next = () => 'unreachable';
+    await s.arrive(['a', await pushMail('a', { id: '1' })]);
+    await expect.poll(() => s.logged).toContain('push.unreachable');
+    const summary = () => s.room.summary(channelOf('a'));
+    const hour = 60 * minute;
+    const until = now + hour + 10 * minute;
+    expect(summary()).toMatchObject({ keptUntil: until });
+    // The pauses between the tries grow up to ten minutes.
+    for (let passed = 0; passed < hour + 5 * minute; passed += minute) {
+      await expect.poll(() => s.time.sleepers().length).toBeGreaterThan(0);
+      s.time.pass(minute);
+    }
+    expect(s.uids()).toEqual([1]);
+    expect(summary()).toMatchObject({ keptUntil: until });
+    s.time.pass(5 * minute);
+    await settled(s);
+    expect(summary()?.keptUntil).toBeUndefined();
+    expect(s.delivered.length).toBeGreaterThan(5);
+  });
+
   it('tries at once what waits for an app that appears, and only that', async () => {
     const s = await createSetting([registrationOf('a'), registrationOf('b')]);
     s.answers.next = () => 'unreachable';
