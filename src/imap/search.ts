@@ -25,12 +25,32 @@ export async function listUids(folder: OpenFolder, firstUid: number): Promise<nu
   return found;
 }
 
-/** The UIDs, in no order, of messages that came since `since` and have an Email-Notify header. */
-export async function searchPushMail(folder: OpenFolder, since: Date): Promise<number[]> {
+/**
+ * So many of the newest messages are looked at one after another, because not every server finds a header that is not in
+ * its index, or searches for it at all. Far more than come in four weeks, and bounded: 2 MB, in 40 commands.
+ */
+export const newestMessages = 20_000;
+
+/** What lies below those is too much to look at if the server can find it; if it refuses to, it is looked at too. */
+async function searchHeaders(folder: OpenFolder, range: string, since: Date): Promise<number[]> {
   const query: SearchObject = { since, header: { 'Email-Notify': 'v=1' } };
+  const byHeader = await folder.run((client) => client.search({ seq: range, ...query }, { uid: true }));
+  if (Array.isArray(byHeader)) return byHeader;
+  return await folder.run((client) => searchWindow(client, range, { since }));
+}
+
+/**
+ * The UIDs, in no order, of messages that came since `since` and may be push mail: every one of the newest
+ * {@link newestMessages}, and of those before them what the server says has an Email-Notify header.
+ */
+export async function searchPushMail(folder: OpenFolder, since: Date): Promise<number[]> {
   const found: number[] = [];
-  for (const { range } of searchWindows(folder.messages, windowMessages)) {
-    for (const uid of await folder.run((client) => searchWindow(client, range, query))) found.push(uid);
+  const { messages } = folder;
+  for (const { range } of searchWindows(messages, newestMessages).slice(0, 1)) {
+    for (const uid of await folder.run((client) => searchWindow(client, range, { since }))) found.push(uid);
+  }
+  for (const { range } of searchWindows(messages - newestMessages, windowMessages)) {
+    for (const uid of await searchHeaders(folder, range, since)) found.push(uid);
   }
   return found;
 }

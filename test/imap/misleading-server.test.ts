@@ -323,3 +323,65 @@ describe('a server that tells of a new message before it tells that another is g
     expect((await watched.found()).found).toMatchObject([{ uid: 5 }]);
   });
 });
+
+describe('a server whose search does not find what is there', () => {
+  const uids = (first: number, last: number): number[] =>
+    Array.from({ length: last - first + 1 }, (_, index) => first + index);
+  const outdated = { uidValidity: '999', lastUid: 80 };
+
+  it('by its header loses no push among the newest 20,000 messages', async () => {
+    const messages = uids(1, 1200).map((uid) => (uid % 600 === 0 ? { uid, header: notify() } : { uid }));
+    const { server, watched } = await start(
+      {
+        messages,
+        on: ({ name, args, tag, line }) => {
+          if (name !== 'UID SEARCH' || !/HEADER/i.test(args)) return undefined;
+          line('* SEARCH');
+          line(`${tag} OK done`);
+          return true;
+        },
+      },
+      { progress: outdated },
+    );
+    await watched.next('renumbered');
+    await vi.waitFor(() => expect(watched.progress()).toEqual({ uidValidity: '1000', lastUid: 1200 }), {
+      timeout: 20_000,
+    });
+    expect([...watched.open]).toEqual([600, 1200]);
+    expect(server.commands.filter((command) => command.startsWith('UID SEARCH'))).toEqual([
+      expect.stringMatching(/^UID SEARCH 1:1200 SINCE \d+-\w+-\d+$/),
+    ]);
+    expect(server.commands.filter((command) => command.startsWith('UID FETCH'))).toHaveLength(3);
+    const looks = watched.events.filter(({ type }) => type === 'looked');
+    expect(looks.slice(0, 3)).toMatchObject([500, 1000, 1200].map((lastUid) => ({ progress: { lastUid } })));
+  });
+
+  it.each([
+    ['finds what lies below them by its header', 'OK', '3'],
+    ['looks at all that lies below them where the header search is refused', 'NO', '1:10'],
+    ['looks at all that lies below them where the header search is unknown', 'BAD', '1:10'],
+  ])('%s', async (_, answer, looked) => {
+    const pushes = new Set([3, 20_010]);
+    const messages = uids(1, 20_010).map((uid) => (pushes.has(uid) ? { uid, header: notify() } : { uid }));
+    const { server, watched } = await start(
+      {
+        messages,
+        on: ({ name, args, tag, line }) => {
+          if (name !== 'UID SEARCH') return undefined;
+          const isByHeader = /HEADER/i.test(args);
+          const newest = args.startsWith('11:20010');
+          if (!isByHeader) line(`* SEARCH ${(newest ? [20_009, 20_010] : uids(1, 10)).join(' ')}`);
+          else if (answer === 'OK') line('* SEARCH 3');
+          line(`${tag} ${isByHeader ? answer : 'OK'} done`);
+          return true;
+        },
+      },
+      { progress: outdated },
+    );
+    await vi.waitFor(() => expect([...watched.open]).toEqual([3, 20_010]));
+    expect(server.commands.filter((command) => command.startsWith('UID FETCH'))).toEqual([
+      expect.stringContaining(`UID FETCH ${looked},20009:20010 `),
+    ]);
+    expect(server.connections().made).toBe(1);
+  });
+});
