@@ -18,33 +18,50 @@ describeEachMailServer('a large mailbox', twoKinds, ({ name, start }) => {
   }
 
   async function isIdling(relay: { sent(): string[]; received(): string }): Promise<void> {
-    await vi.waitFor(() => {
-      expect(relay.sent().at(-1)).toMatch(/ IDLE$/);
-      expect(relay.received()).toMatch(/\+ [^\r\n]*\r\n$/);
-    });
+    await vi.waitFor(
+      () => {
+        expect(relay.sent().at(-1)).toMatch(/ IDLE$/);
+        expect(relay.received()).toMatch(/\+ [^\r\n]*\r\n$/);
+      },
+      { timeout: 10_000 },
+    );
   }
 
-  /** What one push, from its announcement to its removal, and one start cost in bytes, both ways together. */
-  async function cost(server: TestMailServer, folder: string): Promise<{ push: number; start: number }> {
+  interface Cost {
+    /** In bytes, both ways together, from the announcement of a push to its removal. */
+    readonly push: number;
+    /** Names of what was sent for it. */
+    readonly commands: readonly string[];
+    /** The bytes of one start. */
+    readonly start: number;
+  }
+
+  async function cost(server: TestMailServer, folder: string): Promise<Cost> {
     const relay = await startRecordingRelay(server.imap);
-    const traffic = (): number => relay.received().length + relay.sent().join('\r\n').length;
+    // Dovecot tells how long each command took, in more or fewer words.
+    const received = (): string => relay.received().replace(/ \(\d[^()\r\n]* secs\)\./g, '');
+    const traffic = (): number => received().length + relay.sent().join('\r\n').length;
     const watched = watch({ ...server.imap, ...relay }, { account: { folder } });
     await isIdling(relay);
     relay.clear();
     const raw = pushMail();
     const uid = await server.append(folder, raw);
     const { uidValidity } = (await watched.found()).progress;
+    // Whoever is slow idles in between, and this is about the folder.
+    await isIdling(relay);
     await watched.mailbox.fetch({ folder, uidValidity, uid }, 65_536);
+    await isIdling(relay);
     await watched.mailbox.remove([{ folder, uidValidity, uid }]);
     await isIdling(relay);
     const push = traffic() - raw.length;
+    const commands = relay.sent().map((line) => /(?:UID )?[A-Z]+(?= |$)/.exec(line.replace(/^\S+ /, ''))?.[0] ?? line);
     await watched.stop();
     relay.clear();
     const again = watch({ ...server.imap, ...relay }, { account: { folder }, progress: watched.progress() });
     await isIdling(relay);
     const start = traffic();
     await again.stop();
-    return { push, start };
+    return { push, commands, start };
   }
 
   it('costs no more for a push and for a start than a small one, but for the digits', async () => {
@@ -56,6 +73,20 @@ describeEachMailServer('a large mailbox', twoKinds, ({ name, start }) => {
     expect(ofLarge.push - ofSmall.push).toBeLessThanOrEqual(40);
     expect(ofLarge.start - ofSmall.start).toBeLessThanOrEqual(40);
     expect(ofLarge.push).toBeLessThan(1200);
+    const commands = [
+      'DONE',
+      'UID FETCH',
+      'IDLE',
+      'DONE',
+      'UID FETCH',
+      'IDLE',
+      'DONE',
+      'UID STORE',
+      'UID EXPUNGE',
+      'IDLE',
+    ];
+    expect(ofSmall.commands).toEqual(commands);
+    expect(ofLarge.commands).toEqual(commands);
   });
 
   it('is looked through in parts when thousands came while we were away, and every push is found', async () => {
