@@ -35,9 +35,10 @@ export interface ImapTimes {
    */
   readonly idleRestartMs: number;
   /**
-   * How often a server that idles is asked whether something has come that it did not announce, by NOOP; also the proof
-   * that the line is alive. Default 2 minutes: the push that a server forgets is no later than that, and a phone wakes no
-   * oftener than for the keep-alives of Dovecot or of TCP, which come every 2 minutes.
+   * How often the main folder is opened again while a server idles, to see what it did not announce and whether the folder
+   * is still the same; also the proof that the line is alive. Default 2 minutes: the push that a server forgets is no
+   * later than that, and a phone wakes no oftener than for the keep-alives of Dovecot or of TCP, which come every 2
+   * minutes.
    */
   readonly checkMs: number;
   /** A line on which nothing comes for this long after such a question is dead, and made anew. Default 20 s. */

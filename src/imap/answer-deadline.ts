@@ -29,3 +29,23 @@ export async function closeWhenSilent(
   }
   client.close();
 }
+
+/**
+ * Closes the client when nothing at all has come from the server after `ms`: a sign of life is enough.
+ *
+ * @param finished is aborted when it is not waited for any more; this then resolves without closing.
+ */
+export async function closeUnlessHeard(
+  client: Pick<ImapFlow, 'stats' | 'close'>,
+  ms: number,
+  runtime: Pick<Runtime, 'sleep'>,
+  finished: AbortSignal,
+): Promise<void> {
+  const { received } = client.stats();
+  try {
+    await runtime.sleep(ms, finished);
+  } catch {
+    return;
+  }
+  if (client.stats().received === received) client.close();
+}

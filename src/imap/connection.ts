@@ -2,7 +2,7 @@ import type { ListResponse } from 'imapflow';
 import type { Runtime } from '../runtime.js';
 import { onAbort } from './abort.js';
 import type { ImapAccount, ImapTimes } from './account.js';
-import { closeWhenSilent } from './answer-deadline.js';
+import { closeUnlessHeard } from './answer-deadline.js';
 import { isLoggedIn, isSelected } from './client.js';
 import { createCommandQueue } from './command-queue.js';
 import { logIn } from './log-in.js';
@@ -45,6 +45,11 @@ export interface Connection {
   /**
    * Asks for news after the commands before it, which also proves the line alive. When nothing comes for `checkAnswerMs`
    * the connection is closed and this rejects with `ERR_IMAP_LOST`. While it runs, another call is the same one.
+   *
+   * An idling server is asked by opening the main folder again (SELECT): so it cannot tell of an old state of it, and
+   * what was deleted, renamed or numbered anew is noticed, which rejects as `OpenFolder.run` does. (STATUS tells the
+   * same in fewer bytes, but "MUST NOT be used as a check for new messages in the selected mailbox", RFC 9051 §6.3.11.)
+   * One that is asked oftener than every `checkMs`, because it does not idle, is asked by NOOP in between.
    */
   check(): Promise<void>;
   /**
@@ -98,12 +103,23 @@ export async function openConnection(
   const list = (): Promise<readonly ListResponse[]> => commands.add((ask) => ask('login', (c) => c.list()));
 
   let checking: Promise<void> | undefined;
+  let reopenedAt = runtime.monotonicMs();
+
+  async function ask(folder: OpenFolder): Promise<void> {
+    if (!client.idling && runtime.monotonicMs() - reopenedAt < times.checkMs) {
+      await folder.run((c) => c.noop());
+      return;
+    }
+    await folder.reopen();
+    reopenedAt = runtime.monotonicMs();
+  }
 
   async function check(): Promise<void> {
     const finished = new AbortController();
-    const deadline = closeWhenSilent(client, times.checkAnswerMs, runtime, finished.signal);
+    // A large folder may take longer to open than the end of IDLE takes to be answered.
+    const deadline = closeUnlessHeard(client, times.checkAnswerMs, runtime, finished.signal);
     try {
-      await main?.run((c) => c.noop());
+      if (main !== undefined) await ask(main);
     } finally {
       finished.abort();
       await deadline;

@@ -86,7 +86,8 @@ async function* run(
   while (!signal.aborted) {
     if (connection.isOver) throw lostError(connection.error);
     const lastUid = progress(main.path)?.lastUid ?? main.uidNext - 1;
-    // What came while another folder was open is told by no news, but by opening this one again.
+    main.saw(lastUid);
+    // What came while another folder was open, or was not announced, is told by opening this one again.
     const missed = Math.max(0, main.uidNext - 1 - lastUid);
     const arrived = bell.answer();
     if (arrived !== undefined || missed > 0) {
@@ -95,8 +96,6 @@ async function* run(
     }
     if (sides.isDue(session)) {
       yield* sides.look(session);
-      // Not every server tells its client that the folder was deleted, renamed or made anew.
-      if (main.path !== inbox) await main.reopen();
       continue;
     }
     const quiet = await Promise.race([connection.quiet().then(() => true), bell.rung().then(() => false)]);

@@ -24,6 +24,8 @@ export interface OpenFolder extends FolderState {
   run<T>(command: Command<T>, access?: Access): Promise<T>;
   /** Opens it once more, so that what is asked next knows what has come. Rejects as `run` does. */
   reopen(): Promise<void>;
+  /** A message with this UID was there: if UIDNEXT is not above it when it is opened again, it is numbered anew. */
+  saw(uid: number): void;
 }
 
 /** All folders of a connection that were opened on it. */
@@ -75,6 +77,9 @@ export function createFolderSwitch(client: ImapFlow, commands: CommandQueue): Fo
           return await ask('folder', command);
         }),
       reopen: () => commands.add((ask) => openFor(ask, usual)),
+      saw: (uid) => {
+        if (known !== undefined && known.uidNext <= uid) known = { ...known, uidNext: uid + 1 };
+      },
     };
     return folder;
   }

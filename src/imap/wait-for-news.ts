@@ -36,7 +36,8 @@ export async function waitForNews(
       () => 'time is up',
       () => 'stopped',
     );
-  const hasArrived = (): boolean => (bell.waiting ?? 0) > 0;
+  const messagesBefore = connection.main.messages;
+  const hasArrived = (): boolean => (bell.waiting ?? 0) > 0 || connection.main.messages > messagesBefore;
   const learn = (seen: Observation): Waited => ({
     endedIdles: 0,
     announcing: hasArrived() ? observe(announcing, seen) : announcing,

@@ -8,8 +8,8 @@ import { known, push } from './scripted.js';
 import { type Watch, watch } from './watch.js';
 
 const on = ({ name }: MailServerKind): boolean => ['hoodiecrow', 'Dovecot', 'GreenMail'].includes(name);
-/** Asks often, as not every server tells what has happened to the folder that is open. */
-const times: Partial<ImapTimes> = { checkMs: 100, inboxLookMs: 200 };
+/** Checks often, as not every server tells what has happened to the folder that is open. */
+const times: Partial<ImapTimes> = { checkMs: 100 };
 
 describeEachMailServer('a folder that others change', { on }, ({ start }) => {
   let server: TestMailServer;

@@ -127,26 +127,37 @@ describe('a server that sends too much', () => {
 });
 
 describe('a server that stops answering', () => {
-  it.each(['SELECT', 'UID FETCH', 'NOOP'])('at %s is given up and connected to again', async (name) => {
-    const time = createManualTime();
-    const { server, watched } = await start(
-      { messages: [push], on: once(name, () => {}) },
-      { time, progress: known, times: { idleRestartMs: 540_000, answerMs: 60_000 } },
-    );
-    if (name === 'NOOP') {
-      await vi.waitFor(() => expect(time.sleepers()).toEqual([30_000]));
-      time.pass(540_000);
-    }
-    await vi.waitFor(() => expect(server.commands.some((command) => command.startsWith(name))).toBe(true));
-    await vi.waitFor(() => {
-      time.pass(60_000);
-      expect(watched.events.at(-1)).toMatchObject({ type: 'disconnected', error: { code: 'ERR_IMAP_LOST' } });
-    });
-    await vi.waitFor(() => expect(time.sleepers()).toHaveLength(1));
-    time.pass(20);
-    await watched.next('connected');
-    expect(server.connections()).toMatchObject({ mostOpen: 1, made: 2 });
-  });
+  it.each(['SELECT', 'UID FETCH', 'NOOP', 'SELECT, while it idles,'])(
+    'at %s is given up and connected to again',
+    async (where) => {
+      const time = createManualTime();
+      const [name = ''] = where.split(',');
+      let unheard = where === name ? 1 : 2;
+      const { server, watched } = await start(
+        {
+          messages: [push],
+          ...(name === 'NOOP' ? { capabilities: 'IMAP4rev1 UIDPLUS' } : {}),
+          on: (command) => {
+            if (command.name === name) unheard -= 1;
+            return command.name === name && unheard === 0;
+          },
+        },
+        { time, progress: known, times: { idleRestartMs: 540_000, answerMs: 60_000 } },
+      );
+      await vi.waitFor(() => {
+        if (time.sleepers().includes(30_000)) time.pass(30_000);
+        expect(unheard).toBe(0);
+      });
+      await vi.waitFor(() => {
+        time.pass(60_000);
+        expect(watched.events.at(-1)).toMatchObject({ type: 'disconnected', error: { code: 'ERR_IMAP_LOST' } });
+      });
+      await vi.waitFor(() => expect(time.sleepers()).toHaveLength(1));
+      time.pass(20);
+      await watched.next('connected');
+      expect(server.connections()).toMatchObject({ mostOpen: 1, made: 2 });
+    },
+  );
 
   it.each(['CAPABILITY', 'LOGIN', 'LIST'])('at %s, during the login, is given up in time', async (name) => {
     const time = createManualTime();

@@ -28,7 +28,9 @@ describe('a line on which nothing happens', () => {
         expect(server.commands.slice(before)).toHaveLength(round * 3);
         time.pass(30_000);
       }
-      await vi.waitFor(() => expect(server.commands.slice(before + round * 3)).toEqual(['DONE', 'NOOP', 'IDLE']));
+      await vi.waitFor(() =>
+        expect(server.commands.slice(before + round * 3)).toEqual(['DONE', 'SELECT INBOX', 'IDLE']),
+      );
     }
     expect(watched.events.map(({ type }) => type)).toEqual(['connected', 'looked']);
   });
@@ -40,7 +42,7 @@ describe('a line on which nothing happens', () => {
     await naps(time);
     time.suspend(3_600_000);
     time.pass(30_000);
-    await vi.waitFor(() => expect(server.commands.slice(-3)).toEqual(['DONE', 'NOOP', 'IDLE']));
+    await vi.waitFor(() => expect(server.commands.slice(-3)).toEqual(['DONE', 'SELECT INBOX', 'IDLE']));
   });
 
   it.skipIf(ss === undefined).each([

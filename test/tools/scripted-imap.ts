@@ -60,6 +60,8 @@ export interface ScriptedImap {
   readonly commands: readonly string[];
   /** Puts a message in and announces it to those that idle, and to others as soon as they idle or ask. */
   add(message: ScriptedMessage): void;
+  /** Puts other messages in place of those that are there, by which no open session is told anything. */
+  replace(messages: readonly ScriptedMessage[], uidValidity?: number): void;
   /** From now on nobody who idles hears of what is added, until it is set back. */
   forget(forgets: boolean): void;
   /** Sends a line on every open connection. */
@@ -88,7 +90,8 @@ function inSet(uid: number, set: string, last: number): boolean {
 
 /** Starts a server that ends with the running test. */
 export async function startScriptedImap(options: ScriptedImapOptions = {}): Promise<ScriptedImap> {
-  const { capabilities = 'IMAP4rev1 IDLE UIDPLUS', uidValidity = 1000, greeting = '* OK ready' } = options;
+  const { capabilities = 'IMAP4rev1 IDLE UIDPLUS', greeting = '* OK ready' } = options;
+  let { uidValidity = 1000 } = options;
   const messages = [...(options.messages ?? [])];
   const sessions = new Set<Session>();
   const commands: string[] = [];
@@ -254,6 +257,10 @@ export async function startScriptedImap(options: ScriptedImapOptions = {}): Prom
       messages.push(message);
       if (forgets) return;
       for (const session of sessions) if (session.idleTag !== undefined) tellNews(session);
+    },
+    replace: (others, numbering = uidValidity) => {
+      messages.splice(0, messages.length, ...others);
+      uidValidity = numbering;
     },
     forget: (value) => {
       forgets = value;
