@@ -1,12 +1,12 @@
 import { expect, it } from 'vitest';
 import { createManualTime } from '../../test/tools/manual-time.js';
-import { closeWhenSilent } from './answer-deadline.js';
+import { closeUnlessHeard, closeWhenSilent } from './answer-deadline.js';
 
-function startDeadline() {
+function startDeadline(deadline = closeWhenSilent) {
   const time = createManualTime();
   const finished = new AbortController();
   const client = { received: 0, closed: 0 };
-  const ended = closeWhenSilent(
+  const ended = deadline(
     {
       stats: () => ({ sent: 0, received: client.received }),
       close: () => {
@@ -53,4 +53,23 @@ it('lets go of the connection and of its timer when the answer is there', async 
   await ended;
   expect(client.closed).toBe(0);
   expect(time.sleepers()).toEqual([]);
+});
+
+it('closes a connection that gives no sign of life, and is content with one', async () => {
+  const silent = startDeadline(closeUnlessHeard);
+  await silent.pass(60_000);
+  await silent.ended;
+  expect(silent.client.closed).toBe(1);
+
+  const heard = startDeadline(closeUnlessHeard);
+  heard.client.received += 1;
+  await heard.pass(60_000);
+  await heard.ended;
+  expect(heard.client.closed).toBe(0);
+  expect(heard.time.sleepers()).toEqual([]);
+
+  const answered = startDeadline(closeUnlessHeard);
+  answered.finished.abort();
+  await answered.ended;
+  expect(answered.client.closed).toBe(0);
 });

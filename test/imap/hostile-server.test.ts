@@ -159,6 +159,33 @@ describe('a server that stops answering', () => {
     },
   );
 
+  it('but for the sign of life that it gives is not given up while it opens a large folder', async () => {
+    const time = createManualTime();
+    const opened: (() => void)[] = [];
+    const { server, watched } = await start(
+      {
+        messages: [{ uid: 4 }],
+        on: ({ name, proceed }) => {
+          if (name !== 'SELECT') return undefined;
+          opened.push(proceed);
+          if (opened.length === 1) proceed();
+          return true;
+        },
+      },
+      { time, progress: known, times: { checkMs: 30_000, checkAnswerMs: 20_000, answerMs: 60_000 } },
+    );
+    await vi.waitFor(() => expect(time.sleepers()).toEqual([30_000]));
+    time.pass(30_000);
+    await vi.waitFor(() => expect(opened).toHaveLength(2));
+    await server.flushed();
+    time.pass(40_000);
+    await server.flushed();
+    opened[1]?.();
+    await vi.waitFor(() => expect(server.commands.at(-1)).toBe('IDLE'));
+    expect(server.connections().made).toBe(1);
+    expect(watched.events.map(({ type }) => type)).toEqual(['connected']);
+  });
+
   it.each(['CAPABILITY', 'LOGIN', 'LIST'])('at %s, during the login, is given up in time', async (name) => {
     const time = createManualTime();
     const { server, watched } = await start(
