@@ -144,13 +144,13 @@ export function createMailbox(options: MailboxOptions): Mailbox {
     }
   }
 
-  /** Beside the main folder a refusal may mean that the folder is gone, of which nothing else tells. */
+  /** Beside the main folder a failure may mean that the folder is gone or another, of which nothing else tells. */
   async function hurried<T>(done: Promise<T>, messages: readonly MessageRef[]): Promise<T> {
     try {
       return await done;
     } catch (error) {
-      const isRefusal = error instanceof ImapError && error.code === 'ERR_IMAP_REFUSED';
-      if (isRefusal && messages.some((message) => message.folder !== folder)) sides.hurry();
+      const isOfFolder = error instanceof ImapError && current?.connection.isOver === false;
+      if (isOfFolder && messages.some((message) => message.folder !== folder)) sides.hurry();
       throw error;
     }
   }

@@ -177,6 +177,25 @@ describeEachMailServer('a folder for spam that others change', { on: withoutOwnJ
     expect(relay.connections().made).toBe(1);
   });
 
+  it('is looked through when it was made anew', async () => {
+    const { time, relay, watched, server, other } = await begin();
+    const before = await server.append('Junk', pushMail('taken for spam'));
+    await passMinutes(time, 17);
+    expect(await watched.found()).toMatchObject({ folder: 'Junk', found: [{ uid: before }] });
+    const uidValidity = watched.progress('Junk')?.uidValidity ?? '';
+    await other.mailboxDelete('Junk');
+    await other.mailboxCreate('Junk');
+    const after = await server.append('Junk', pushMail('taken for spam again'));
+    await expect(watched.mailbox.fetch({ folder: 'Junk', uidValidity, uid: before }, 10)).rejects.toMatchObject({
+      code: 'ERR_IMAP_LOST',
+    });
+    const isFound = (): boolean => watched.progress('Junk')?.uidValidity !== uidValidity;
+    await passMinutes(time, 5, isFound);
+    expect(await watched.found()).toMatchObject({ folder: 'Junk', found: [{ uid: after }] });
+    expect([...watched.openIn('Junk')]).toEqual([after]);
+    expect(relay.connections().made).toBe(1);
+  });
+
   it('is looked through under the name that it is given', async () => {
     const { time, relay, watched, server, other } = await begin();
     await other.mailboxRename('Junk', 'Spam');
