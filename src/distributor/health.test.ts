@@ -102,4 +102,15 @@ describe('the line', () => {
     health.mailbox({ type: 'announcements', reliable: true });
     expect(health.troubles()).toEqual([]);
   });
+
+  it('to a mailbox that is full is a trouble of its own, until there is room', () => {
+    const { health } = setting();
+    health.mailbox({ type: 'room', isFull: true });
+    health.mailbox({ type: 'connected', canIdle: true });
+    expect(health.troubles()).toMatchObject([
+      { source: 'quota', sentence: expect.stringMatching(/^The mailbox is full, .*: delete mail/) },
+    ]);
+    health.mailbox({ type: 'room', isFull: false });
+    expect(health.troubles()).toEqual([]);
+  });
 });

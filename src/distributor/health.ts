@@ -4,7 +4,7 @@ import type { Runtime } from '../runtime.js';
 
 /** Something that is wrong now. */
 export interface Trouble {
-  /** What it concerns: `store`, `line`, `announcements`, `folder`, `filing`, `removal`, `spam`, `device`, `management`, `app:` and a bus name. */
+  /** What it concerns: `store`, `line`, `quota`, `announcements`, `folder`, `filing`, `removal`, `spam`, `device`, `management`, `app:` and a bus name. */
   readonly source: string;
   /** One sentence: what is wrong, and what to do. */
   readonly sentence: string;
@@ -27,7 +27,7 @@ export interface Health {
    * and again with the same. The sentence is shown to the user alone and not logged, but holds no token and no endpoint.
    */
   trouble(source: string, sentence: string | undefined): void;
-  /** Takes in what happens in the mailbox: the state of the line, and the troubles `line` and `announcements`. */
+  /** Takes in what happens in the mailbox: the state of the line, and the troubles `line`, `quota` and `announcements`. */
   mailbox(event: MailboxEvent): void;
   /** All that is wrong, the worst first. */
   troubles(): readonly Trouble[];
@@ -39,6 +39,7 @@ export interface Health {
 export const troubleSources: readonly string[] = [
   'store',
   'line',
+  'quota',
   'announcements',
   'folder',
   'filing',
@@ -51,6 +52,9 @@ export const troubleSources: readonly string[] = [
 
 const unannounced =
   'The mail server does not announce new mail although it says that it can (IDLE): it is asked every minute or oftener, and if pushes are too late so, use another mail server or ask who runs it.';
+
+const full =
+  'The mailbox is full, so that the mail server takes no more push mail: delete mail, empty the trash, or get more room.';
 
 /** Beyond that the least and latest is dropped: nobody reads more, and apps must not fill memory. */
 const maxTroubles = 100;
@@ -97,6 +101,8 @@ export function createHealth({ now }: Pick<Runtime, 'now'>): Health {
         trouble('line', sentenceOf(event.error));
       } else if (event.type === 'announcements') {
         trouble('announcements', event.reliable ? undefined : unannounced);
+      } else if (event.type === 'room') {
+        trouble('quota', event.isFull ? full : undefined);
       }
     },
     troubles: sorted,

@@ -24,6 +24,9 @@ function createLineLog(log: Log): (event: MailboxEvent) => void {
       const facts = { event: 'imap.announcements', reliable: event.reliable };
       if (event.reliable) log.info(facts, 'The mail server announces new mail again.');
       else log.warn(facts, 'The mail server does not announce new mail: it is asked for it.');
+    } else if (event.type === 'room') {
+      if (event.isFull) log.warn({ event: 'imap.full' }, 'The mailbox is full: no push can come in.');
+      else log.info({ event: 'imap.room' }, 'There is room in the mailbox again.');
     }
   };
 }

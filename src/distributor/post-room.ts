@@ -113,6 +113,7 @@ export function createPostRoom(options: PostRoomOptions): PostRoom {
         case 'connected':
         case 'disconnected':
         case 'announcements':
+        case 'room':
           return;
       }
     },

@@ -58,6 +58,11 @@ export interface ImapTimes {
   readonly junkLookMs: number;
   /** The same for the INBOX when another folder is the main one. Default one hour: it is wrong if anything is there. */
   readonly inboxLookMs: number;
+  /**
+   * How often a server is asked whether the mailbox is full, when something else wakes us anyway. Default 15 minutes: only
+   * `mailpush status` wants to know.
+   */
+  readonly roomMs: number;
   /** For the TCP and TLS handshakes together, and again for the greeting. Default 30 s. */
   readonly connectMs: number;
   /**
@@ -87,6 +92,7 @@ export const defaultTimes: ImapTimes = {
   pollMs: 60_000,
   junkLookMs: 15 * 60_000,
   inboxLookMs: 60 * 60_000,
+  roomMs: 15 * 60_000,
   connectMs: 30_000,
   answerMs: 60_000,
   retryFirstMs: 1_000,

@@ -9,6 +9,7 @@ import { logIn } from './log-in.js';
 import type { FolderState } from './look-plan.js';
 import { createNews } from './news.js';
 import { createFolderSwitch, type OpenFolder } from './open-folder.js';
+import { isFull } from './quota.js';
 import { planRemoval, type RemovalPlan } from './removal-plan.js';
 import { statusOf } from './select-folder.js';
 import { onBye, onUnchangedExists } from './unsolicited.js';
@@ -31,6 +32,8 @@ export interface Connection {
   goHome(): Promise<void>;
   /** The state of a folder that need not be open (STATUS); undefined when the server gives none. */
   status(path: string): Promise<FolderState | undefined>;
+  /** Whether the main folder takes no more mail; undefined when the server should know, and does not say. */
+  isFull(): Promise<boolean | undefined>;
   /** All folders (LIST). */
   list(): Promise<readonly ListResponse[]>;
   /** Resolves when every command given so far has ended. */
@@ -151,6 +154,8 @@ export async function openConnection(
         if (!isHome()) await opened.reopen();
       },
       status: (path) => commands.add((ask) => ask('login', (c) => statusOf(c, path))),
+      isFull: async () =>
+        capabilities.has('QUOTA') && (await commands.add((ask) => ask('login', (c) => isFull(c, listedPath)))),
       list,
       quiet: commands.quiet,
       idle: async () => {

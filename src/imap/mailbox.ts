@@ -23,6 +23,8 @@ export type MailboxEvent =
   | LookedEvent
   /** Whether the server announces new mail while we idle, as it should; told when that changes. */
   | { readonly type: 'announcements'; readonly reliable: boolean }
+  /** Whether the mailbox takes no more mail, as far as the server tells; told when that changes. */
+  | { readonly type: 'room'; readonly isFull: boolean }
   /** The connection is gone, or could not be made; it is tried again after `retryMs`. */
   | { readonly type: 'disconnected'; readonly error: unknown; readonly retryMs: number };
 
@@ -67,7 +69,7 @@ async function* run(
   session: Session,
   sides: SideFolders,
   { progress, openUids, times, runtime }: MailboxOptions,
-  server: { announcing: Announcing },
+  server: { announcing: Announcing; isFull: boolean },
   signal: AbortSignal,
 ): AsyncGenerator<MailboxEvent, void, void> {
   const { connection } = session;
@@ -82,6 +84,7 @@ async function* run(
     yield event;
   }
   reach.caughtUp();
+  let roomAskedAt: number | undefined;
   let waited = { ...notWaited, announcing: server.announcing };
   while (!signal.aborted) {
     if (connection.isOver) throw lostError(connection.error);
@@ -96,6 +99,13 @@ async function* run(
     }
     if (sides.isDue(session)) {
       yield* sides.look(session);
+      continue;
+    }
+    if (roomAskedAt === undefined || runtime.monotonicMs() - roomAskedAt >= times.roomMs) {
+      roomAskedAt = runtime.monotonicMs();
+      const isFull = (await connection.isFull()) ?? server.isFull;
+      if (isFull !== server.isFull) yield { type: 'room', isFull };
+      server.isFull = isFull;
       continue;
     }
     const quiet = await Promise.race([connection.quiet().then(() => true), bell.rung().then(() => false)]);
@@ -118,7 +128,7 @@ export function createMailbox(options: MailboxOptions): Mailbox {
   const account = { ...options.account, folder };
   const sides = createSideFolders(options);
   const reconnecting = createReconnecting(times, runtime);
-  const server = { announcing: trusted };
+  const server = { announcing: trusted, isFull: false };
   let current: Session | undefined;
 
   async function* events(signal: AbortSignal): AsyncGenerator<MailboxEvent, void, void> {

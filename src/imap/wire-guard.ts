@@ -23,6 +23,7 @@ const allowed: ReadonlySet<string> = new Set([
   'SELECT',
   'EXAMINE',
   'STATUS',
+  'GETQUOTAROOT',
   'NOOP',
   'IDLE',
   'UID FETCH',

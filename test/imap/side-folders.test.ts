@@ -6,13 +6,13 @@ import { type RecordingRelay, startRecordingRelay } from '../tools/recording-rel
 import { letter, pushMail } from './mails.js';
 import { type Watch, type WatchOptions, watch } from './watch.js';
 
-/** The commands since then without their tags, apart from what belongs to idling. */
+/** The commands since then without their tags, apart from what belongs to idling, and the question for room. */
 function commands(relay: RecordingRelay, since: number): string[] {
   return relay
     .sent()
     .slice(since)
     .map((line) => line.slice(line.indexOf(' ') + 1))
-    .filter((line) => line !== 'IDLE' && line !== 'DONE');
+    .filter((line) => !/^(IDLE|DONE|GETQUOTAROOT INBOX)$/.test(line));
 }
 
 async function isIdling(relay: RecordingRelay): Promise<void> {

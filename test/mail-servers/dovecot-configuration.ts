@@ -77,7 +77,8 @@ function limitSettings({ acl = false, maxMessages }: DovecotOptions): string {
 plugin {
   ${acl ? 'acl = vfile::cache_secs=0' : ''}
   ${maxMessages === undefined ? '' : `quota = maildir:User\n  quota_rule = *:messages=${maxMessages}\n  quota_grace = 0`}
-}`;
+}
+${maxMessages === undefined ? '' : 'protocol imap {\n  mail_plugins = $mail_plugins imap_quota\n}'}`;
 }
 
 function tlsSettings({ certificate, key }: DovecotPlace): string {

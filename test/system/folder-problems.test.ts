@@ -81,12 +81,14 @@ describe.runIf(dovecot.available || allServersWanted())(`${suite} is said while 
     const ordinary = 3 * lettersPerFolder;
     const server = await start({ maxMessages: ordinary + 1 });
     // Its first push is the one for which there is room.
-    const { inbox, send, recovers } = await startFaultStage(server);
+    const times = { ...curious, roomMs: 500 };
+    const { inbox, send, says, recovers } = await startFaultStage(server, { times });
     const count = async (): Promise<number> => Object.values(await server.snapshot()).flat().length;
     await expect.poll(count).toBe(ordinary);
     const uid = await server.append('Work', Buffer.from('Subject: one more\r\n\r\n'));
     await expect(send('refused')).rejects.toMatchObject({ code: 'ERR_SMTP_REFUSED' });
     expect(inbox).toEqual(['before']);
+    await says('quota', /^The mailbox is full, .*: delete mail, empty the trash, or get more room\.$/);
     const other = await connectOther(server);
     await other.mailboxOpen('Work');
     await other.messageDelete(`${uid}`, { uid: true });
