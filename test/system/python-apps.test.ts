@@ -1,16 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { describeWithPythonApp, installPythonApp, type PythonApp, startPythonApp } from '../apps/python-app.js';
-import { describeEachMailServer, isPlainAndComplete } from '../mail-servers/index.js';
+import { describeEachMailServer, isPlainAndComplete, type MailServerKind } from '../mail-servers/index.js';
 import { fillMailbox, snapshot, snapshotApartFromHandled } from './ordinary-mail.js';
 import { createSetting, type Daemon, type Setting } from './setting.js';
 
 const everyByte = new Uint8Array(4096).map((_, index) => (index * 7) % 256);
 const base64 = (data: Uint8Array): string => Buffer.from(data).toString('base64');
 
+const on = (kind: MailServerKind): boolean => isPlainAndComplete(kind) || kind.name === 'GreenMail';
+
 describeWithPythonApp('apps in another language', () => {
   // What a server lacks, and TLS, make no difference to apps; the other suites are held against those too.
-  describeEachMailServer('apps of both versions', { on: isPlainAndComplete }, (kind) => {
+  describeEachMailServer('apps of both versions', { on }, (kind) => {
     let setting: Setting;
     let daemon: Daemon;
     let ordinary: unknown;
