@@ -41,6 +41,11 @@ export interface ImapTimes {
    * minutes.
    */
   readonly checkMs: number;
+  /**
+   * The first check behind news is this soon: Dovecot and GreenMail forget to announce what comes in certain moments just
+   * after IDLE has begun. Default 10 s, within which a phone's radio has not gone to rest.
+   */
+  readonly settleMs: number;
   /** A line on which nothing comes for this long after such a question is dead, and made anew. Default 20 s. */
   readonly checkAnswerMs: number;
   /**
@@ -87,6 +92,7 @@ export interface ImapTimes {
 export const defaultTimes: ImapTimes = {
   idleRestartMs: 9 * 60_000,
   checkMs: 2 * 60_000,
+  settleMs: 10_000,
   checkAnswerMs: 20_000,
   keepAliveMs: 2 * 60_000,
   pollMs: 60_000,

@@ -95,6 +95,7 @@ async function* run(
     const arrived = bell.answer();
     if (arrived !== undefined || missed > 0) {
       yield* lookFrom(main, lastUid + 1, lastUid + missed, (arrived ?? 0) + missed);
+      waited = { ...waited, isSettled: false };
       continue;
     }
     if (sides.isDue(session)) {

@@ -10,10 +10,12 @@ export interface Waited {
   /** How many times in a row it has ended IDLE by itself, and soon. */
   readonly endedIdles: number;
   readonly announcing: Announcing;
+  /** Whether it was asked for news since the last one came. */
+  readonly isSettled: boolean;
 }
 
 /** Before anything was waited for. */
-export const notWaited: Waited = { endedIdles: 0, announcing: trusted };
+export const notWaited: Waited = { endedIdles: 0, announcing: trusted, isSettled: true };
 
 /**
  * Waits for news on an open and quiet connection, by IDLE (RFC 2177) or by asking now and then. Ends when something may
@@ -27,7 +29,7 @@ export async function waitForNews(
   times: ImapTimes,
   runtime: Runtime,
   bell: Bell,
-  { endedIdles, announcing }: Waited,
+  { endedIdles, announcing, isSettled }: Waited,
 ): Promise<Waited> {
   const waiting = new AbortController();
   const news = bell.rung().then(() => 'news' as const);
@@ -41,25 +43,28 @@ export async function waitForNews(
   const learn = (seen: Observation): Waited => ({
     endedIdles: 0,
     announcing: hasArrived() ? observe(announcing, seen) : announcing,
+    isSettled: seen === 'missed' || isSettled,
   });
+  // What comes just when IDLE begins is what servers forget, and behind news more of them may come.
+  const checkMs = Math.min(checkAfterMs(announcing, times), isSettled ? Number.POSITIVE_INFINITY : times.settleMs);
   const begun = runtime.monotonicMs();
   try {
     if (!connection.canIdle) {
       if ((await Promise.race([news, pass(times.pollMs)])) === 'time is up') await connection.check();
-      return { endedIdles: 0, announcing };
+      return { endedIdles: 0, announcing, isSettled };
     }
-    const end = await Promise.race([news, connection.idle(), pass(checkAfterMs(announcing, times))]);
+    const end = await Promise.race([news, connection.idle(), pass(checkMs)]);
     // A command that has just been given makes the server tell what it had not announced.
-    if (end === 'news') return connection.isIdling ? learn('announced') : { endedIdles: 0, announcing };
+    if (end === 'news') return connection.isIdling ? learn('announced') : { endedIdles: 0, announcing, isSettled };
     if (end === 'time is up') {
       await connection.check();
       return learn('missed');
     }
-    if (end !== 'ended by server' || connection.isOver) return { endedIdles: 0, announcing };
+    if (end !== 'ended by server' || connection.isOver) return { endedIdles: 0, announcing, isSettled };
     const inARow = runtime.monotonicMs() - begun < times.pollMs ? endedIdles : 0;
     const pause = Math.min(times.pollMs, times.retryFirstMs * 2 ** Math.min(inARow, 30));
     if ((await Promise.race([news, pass(pause)])) === 'time is up') await connection.check();
-    return { endedIdles: inARow + 1, announcing };
+    return { endedIdles: inARow + 1, announcing, isSettled };
   } finally {
     waiting.abort();
   }

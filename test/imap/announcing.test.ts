@@ -5,6 +5,9 @@ import { notify } from './mails.js';
 import { known, startScripted } from './scripted.js';
 import type { Watch } from './watch.js';
 
+/** Without the check that follows on news. */
+const times = { settleMs: Number.POSITIVE_INFINITY };
+
 /**
  * Lets time pass, half a minute at a time, until this has come true; returns how much that was. The last command is then,
  * or soon, `after`.
@@ -40,7 +43,10 @@ describe('a server that forgets to announce', () => {
   ): Promise<{ time: ManualTime; server: ScriptedImap; watched: Watch; add: () => number }> {
     const time = createManualTime();
     uid = known.lastUid;
-    const { server, watched } = await startScripted({ messages: [{ uid }], ...script }, { time, progress: known });
+    const { server, watched } = await startScripted(
+      { messages: [{ uid }], ...script },
+      { time, times, progress: known },
+    );
     await vi.waitFor(() => expect(server.commands.at(-1)).toBe('IDLE'));
     const add = (): number => {
       uid += 1;
@@ -49,6 +55,20 @@ describe('a server that forgets to announce', () => {
     };
     return { time, server, watched, add };
   }
+
+  it('one push just behind another has it late by ten seconds', async () => {
+    const time = createManualTime();
+    const { server, watched } = await startScripted({ messages: [{ uid: known.lastUid }] }, { time, progress: known });
+    await vi.waitFor(() => expect(server.commands.at(-1)).toBe('IDLE'));
+    server.add({ uid: known.lastUid + 1, header: notify() });
+    await vi.waitFor(() => expect(watched.open).toContain(known.lastUid + 1));
+    await vi.waitFor(() => expect(server.commands.at(-1)).toBe('IDLE'));
+    server.forget(true);
+    server.add({ uid: known.lastUid + 2, header: notify() });
+    await vi.waitFor(() => expect(time.sleepers()).toEqual([10_000]), { interval: 2 });
+    time.pass(10_000);
+    await vi.waitFor(() => expect(watched.open).toContain(known.lastUid + 2));
+  });
 
   it('one push has it late by two minutes at most', async () => {
     const { time, server, watched, add } = await start();
@@ -118,7 +138,7 @@ describe('a folder that is put in place of the one that is open', () => {
     ['with UIDs that go back', [{ uid: 2 }, { uid: 5, header: notify() }], 1000],
   ])('%s is looked through within two minutes', async (_, messages, uidValidity) => {
     const time = createManualTime();
-    const { server, watched } = await startScripted({ messages: [{ uid: 4 }] }, { time, progress: known });
+    const { server, watched } = await startScripted({ messages: [{ uid: 4 }] }, { time, times, progress: known });
     await vi.waitFor(() => expect(server.commands.at(-1)).toBe('IDLE'));
     for (const uid of [5, 6, 7]) server.add({ uid, header: notify() });
     await vi.waitFor(() => expect(watched.progress()?.lastUid).toBe(7));

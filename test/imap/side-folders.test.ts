@@ -53,7 +53,7 @@ describeEachMailServer('the folder for spam', { on }, ({ start }) => {
     const { times, ...others } = options;
     const watched = watch(
       { ...server.imap, ...relay },
-      { time, times: { junkLookMs, checkMs: 120_000, ...times }, ...others },
+      { time, times: { junkLookMs, checkMs: 120_000, settleMs: Number.POSITIVE_INFINITY, ...times }, ...others },
     );
     await isIdling(relay);
     return { relay, watched, time };
@@ -153,7 +153,7 @@ describeEachMailServer('the folder for spam', { on }, ({ start }) => {
 const withoutOwnJunk = ({ name }: MailServerKind): boolean => ['hoodiecrow', 'GreenMail'].includes(name);
 
 describeEachMailServer('a folder for spam that others change', { on: withoutOwnJunk }, ({ start }) => {
-  const times = { junkLookMs, checkMs: 120_000 };
+  const times = { junkLookMs, checkMs: 120_000, settleMs: Number.POSITIVE_INFINITY };
 
   it('is left alone when it is gone, and looked through when it is there again', async () => {
     const { time, relay, watched, server, other } = await begin();
