@@ -1,28 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { createManualTime } from '../../test/tools/manual-time.js';
+import { registrationWith } from '../../test/tools/registration.js';
 import { createHousekeeping, maxRetired, outdatedChannels, retiredMs } from './housekeeping.js';
 import { type Registration, StoreError } from './store/index.js';
 
 const dayMs = 24 * 60 * 60_000;
 const noon = Date.UTC(2026, 0, 1, 12);
 
-const registered = (channel: string, retiredAt: number | null): Registration => ({
-  channel,
-  token: channel,
-  service: 'org.example.App',
-  busId: null,
-  protocol: 2,
-  description: '',
-  vapid: null,
-  address: 'alice@example.org',
-  registeredAt: 0,
-  retiredAt,
-  key: new Uint8Array(),
-  sender: null,
-  pin: null,
-  next: null,
-  peer: null,
-});
+const registered = (channel: string, retiredAt: number | null): Registration =>
+  registrationWith({ channel, registeredAt: 0, retiredAt });
 
 describe('a channel is forgotten', () => {
   it('29 days after it was retired, and never while it lives', () => {

@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { createManualTime } from '../../test/tools/manual-time.js';
+import { registrationWith } from '../../test/tools/registration.js';
 import { temporaryDirectory } from '../../test/tools/temporary-directory.js';
 import { formatAutocrypt, generateKey, type PrivateKey, seal, serializePrivateKey } from '../crypto/index.js';
 import { type Found, ImapError, type MailboxEvent, type MessageRef } from '../imap/index.js';
@@ -31,24 +32,15 @@ beforeAll(async () => {
 });
 
 function registrationOf(letter: string, change: Partial<Registration> = {}): Registration {
-  return {
+  return registrationWith({
     channel: channelOf(letter),
     token: letter,
     service: `org.example.${letter}`,
-    busId: null,
-    protocol: 2,
-    description: '',
-    vapid: null,
     address,
     registeredAt: now,
-    retiredAt: null,
     key: serializePrivateKey(channelKey),
-    sender: null,
-    pin: null,
-    next: null,
-    peer: null,
     ...change,
-  };
+  });
 }
 
 interface PushParts {

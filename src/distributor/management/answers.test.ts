@@ -3,9 +3,10 @@ import * as v from 'valibot';
 import { describe, expect, it } from 'vitest';
 import { createManualTime } from '../../../test/tools/manual-time.js';
 import { readFences } from '../../../test/tools/markdown-fences.js';
+import { registrationWith } from '../../../test/tools/registration.js';
 import { generateKey, serializePrivateKey } from '../../crypto/index.js';
 import { createChannels } from '../channels.js';
-import type { ChannelSummary } from '../delivery/index.js';
+import { type ChannelSummary, initialChannelState, nobody, summarize } from '../delivery/index.js';
 import { createHealth, troubleSources } from '../health.js';
 import type { Registration } from '../store/index.js';
 import { createTally } from '../tally.js';
@@ -18,41 +19,19 @@ const key = serializePrivateKey(await generateKey({ address, now }));
 const account = { host: 'mail.example.org', port: 993, folder: 'INBOX' };
 
 function registrationOf(index: number, change: Partial<Registration> = {}): Registration {
-  return {
+  return registrationWith({
     channel: String(index).padStart(27, 'c'),
     token: `{secret-${index}}`,
     service: `org.example.App${index}`,
-    busId: null,
-    protocol: 2,
     description: `App ${index}`,
-    vapid: null,
     address,
     registeredAt: now,
-    retiredAt: null,
     key,
-    sender: null,
-    pin: null,
-    next: null,
-    peer: null,
     ...change,
-  };
+  });
 }
 
-const nothing: ChannelSummary = {
-  open: 0,
-  unopened: 0,
-  waitingForKey: 0,
-  early: 0,
-  held: 0,
-  parked: 0,
-  deliverable: 0,
-  ending: 0,
-  unreachable: undefined,
-  isDelayed: false,
-  isBesieged: false,
-  refusedByApp: 0,
-  keptUntil: undefined,
-};
+const nothing = summarize(initialChannelState({ trust: nobody, retired: false, keepRejected: false }), 0);
 const deviceReport = {
   power: 'unknown',
   network: 'unknown',

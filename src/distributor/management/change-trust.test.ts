@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { registrationWith } from '../../../test/tools/registration.js';
 import { silentLog } from '../../runtime.js';
 import { createChannels } from '../channels.js';
 import { type Registration, StoreError } from '../store/index.js';
@@ -8,24 +9,14 @@ const [a, b] = ['a', 'b'].map((letter) => letter.repeat(40)) as [string, string]
 const service = 'org.example.App';
 
 function registrationOf(letter: string, change: Partial<Registration> = {}): Registration {
-  return {
+  return registrationWith({
     channel: letter.repeat(27),
     token: letter,
     service,
-    busId: null,
-    protocol: 2,
-    description: '',
-    vapid: null,
-    address: 'alice@example.org',
-    registeredAt: 1,
-    retiredAt: null,
-    key: new Uint8Array([1]),
-    sender: null,
     pin: { fingerprint: a, address: 'push@app.example', keydata: new Uint8Array([2]) },
     next: { fingerprint: b, timestamp: 5 },
-    peer: null,
     ...change,
-  };
+  });
 }
 
 function createSetting(registrations: readonly Registration[]) {

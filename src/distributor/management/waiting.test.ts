@@ -1,22 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import type { ChannelSummary } from '../delivery/index.js';
+import { type ChannelSummary, initialChannelState, nobody, summarize } from '../delivery/index.js';
 import { addWaiting, nothingWaits, sumOf, waitingOf } from './waiting.js';
 
-const nothing: ChannelSummary = {
-  open: 0,
-  unopened: 0,
-  waitingForKey: 0,
-  early: 0,
-  held: 0,
-  parked: 0,
-  deliverable: 0,
-  ending: 0,
-  unreachable: undefined,
-  isDelayed: false,
-  isBesieged: false,
-  refusedByApp: 0,
-  keptUntil: undefined,
-};
+const nothing = summarize(initialChannelState({ trust: nobody, retired: false, keepRejected: false }), 0);
 const unreachable = { since: 0, retryAt: 0 };
 
 describe('what open pushes wait for', () => {

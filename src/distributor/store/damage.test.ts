@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { ClassicLevel } from 'classic-level';
 import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { registrationWith } from '../../../test/tools/registration.js';
 import { temporaryDirectory } from '../../../test/tools/temporary-directory.js';
 import { createRuntime } from '../../runtime.js';
 import { StoreError } from './errors.js';
@@ -12,25 +13,8 @@ import { openStore, type Store } from './store.js';
 
 const channelOf = (index: number): string => String(index).padStart(27, 'c');
 
-function registrationOf(index: number): Registration {
-  return {
-    channel: channelOf(index),
-    token: `token-${index}`,
-    service: 'org.example.App',
-    busId: null,
-    protocol: 2,
-    description: '',
-    vapid: null,
-    address: 'alice@example.org',
-    registeredAt: 1_800_000_000_000,
-    retiredAt: null,
-    key: randomBytes(400),
-    sender: null,
-    pin: null,
-    next: null,
-    peer: null,
-  };
-}
+const registrationOf = (index: number): Registration =>
+  registrationWith({ channel: channelOf(index), token: `token-${index}`, key: randomBytes(400) });
 
 const registrations = Array.from({ length: 40 }, (_, index) => registrationOf(index));
 const later = 4_000_000_000_000;

@@ -1,28 +1,17 @@
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
+import { registrationWith } from '../../../test/tools/registration.js';
 import { describeWithSmallDisk, smallDisk } from '../../../test/tools/small-disk.js';
 import type { Registration } from './records.js';
 import { openStore } from './store.js';
 
 function registrationOf(index: number): Registration {
-  return {
+  return registrationWith({
     channel: String(index).padStart(27, 'c'),
     token: `token-${index}`,
-    service: 'org.example.App',
-    busId: null,
-    protocol: 2,
-    description: '',
-    vapid: null,
-    address: 'alice@example.org',
-    registeredAt: 1_800_000_000_000,
-    retiredAt: null,
     key: new Uint8Array(400),
-    sender: null,
-    pin: null,
-    next: null,
-    peer: null,
-  };
+  });
 }
 
 /** Fills what is left of a disk. */

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { ClassicLevel } from 'classic-level';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { createManualTime } from '../../../test/tools/manual-time.js';
+import { registrationWith } from '../../../test/tools/registration.js';
 import { temporaryDirectory } from '../../../test/tools/temporary-directory.js';
 import type { Pin } from '../delivery/index.js';
 import { maxTopics } from './old-topics.js';
@@ -14,24 +15,12 @@ const channelOf = (index: number): string => String(index).padStart(27, 'c');
 const pin: Pin = { fingerprint: 'a'.repeat(40), address: 'push@app.example', keydata: new Uint8Array([0, 255, 7]) };
 
 function registrationOf(index: number, change: Partial<Registration> = {}): Registration {
-  return {
+  return registrationWith({
     channel: channelOf(index),
     token: `{token ${index}} "ä/\u0000`,
-    service: 'org.example.App',
-    busId: null,
-    protocol: 2,
-    description: '',
-    vapid: null,
-    address: 'alice@example.org',
-    registeredAt: 1_800_000_000_000,
-    retiredAt: null,
     key: new Uint8Array([1, 2, 254, index]),
-    sender: null,
-    pin: null,
-    next: null,
-    peer: null,
     ...change,
-  };
+  });
 }
 
 async function open(directory: string): Promise<Store> {
