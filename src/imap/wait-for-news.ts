@@ -40,6 +40,7 @@ export async function waitForNews(
     );
   const messagesBefore = connection.main.messages;
   const hasArrived = (): boolean => (bell.waiting ?? 0) > 0 || connection.main.messages > messagesBefore;
+  const learntNothing: Waited = { endedIdles: 0, announcing, isSettled };
   const learn = (seen: Observation): Waited => ({
     endedIdles: 0,
     announcing: hasArrived() ? observe(announcing, seen) : announcing,
@@ -51,20 +52,20 @@ export async function waitForNews(
   try {
     if (!connection.canIdle) {
       if ((await Promise.race([news, pass(times.pollMs)])) === 'time is up') await connection.check();
-      return { endedIdles: 0, announcing, isSettled };
+      return learntNothing;
     }
     const end = await Promise.race([news, connection.idle(), pass(checkMs)]);
     // A command that has just been given makes the server tell what it had not announced.
-    if (end === 'news') return connection.isIdling ? learn('announced') : { endedIdles: 0, announcing, isSettled };
+    if (end === 'news') return connection.isIdling ? learn('announced') : learntNothing;
     if (end === 'time is up') {
       await connection.check();
       return learn('missed');
     }
-    if (end !== 'ended by server' || connection.isOver) return { endedIdles: 0, announcing, isSettled };
+    if (end !== 'ended by server' || connection.isOver) return learntNothing;
     const inARow = runtime.monotonicMs() - begun < times.pollMs ? endedIdles : 0;
     const pause = Math.min(times.pollMs, times.retryFirstMs * 2 ** Math.min(inARow, 30));
     if ((await Promise.race([news, pass(pause)])) === 'time is up') await connection.check();
-    return { endedIdles: inARow + 1, announcing, isSettled };
+    return { ...learntNothing, endedIdles: inARow + 1 };
   } finally {
     waiting.abort();
   }
