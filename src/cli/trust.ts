@@ -1,4 +1,5 @@
 import { type TrustAnswer, tellTrust } from '../distributor/index.js';
+import { isFingerprint } from '../notify-spec/index.js';
 import { jsonText } from './json-text.js';
 import { printable } from './printable.js';
 import { UsageError } from './usage-error.js';
@@ -17,7 +18,7 @@ function readFingerprint(text: string | undefined, reset: boolean): string {
   if (text === undefined) return '';
   // As GnuPG and others show it.
   const fingerprint = text.replace(/[\s:]/g, '').toLowerCase();
-  if (!/^[0-9a-f]{40}$/.test(fingerprint)) {
+  if (!isFingerprint(fingerprint)) {
     throw new UsageError('A fingerprint has 40 hexadecimal digits: ask whoever runs the app server for it.');
   }
   return fingerprint;
