@@ -32,10 +32,19 @@ function run(command: string, args: readonly string[], home: string): string {
   return `${stdout}${stderr}`;
 }
 
+/** The files of a folder. */
+function filesIn(home: string) {
+  const file = (name: string): string => join(home, name);
+  const writeAll = async (contents: Readonly<Record<string, string | Uint8Array>>): Promise<void> => {
+    for (const [name, data] of Object.entries(contents)) await writeFile(file(name), data);
+  };
+  return { file, writeAll };
+}
+
 function gnupg(home: string): OpenPgpProgram {
   const gpg = (...args: string[]): string =>
     run('gpg', ['--batch', '--quiet', '--yes', '--trust-model', 'always', '--passphrase', '', ...args], home);
-  const file = (name: string): string => join(home, name);
+  const { file, writeAll } = filesIn(home);
   return {
     makeKey: async (address) => {
       gpg('--quick-generate-key', address, 'future-default', 'default', 'never');
@@ -47,20 +56,13 @@ function gnupg(home: string): OpenPgpProgram {
       return await readFile(file('own.key'), 'utf8');
     },
     seal: async (inner, recipient) => {
-      await writeFile(file('recipient.pgp'), recipient);
-      await writeFile(file('inner'), inner);
+      await writeAll({ 'recipient.pgp': recipient, inner });
       const keys = ['--local-user', from, '--recipient-file', file('recipient.pgp')];
       gpg('--armor', ...keys, '--output', file('sealed.asc'), '--sign', '--encrypt', file('inner'));
       return await readFile(file('sealed.asc'), 'utf8');
     },
     open: async (armored, key, signer) => {
-      for (const [name, data] of [
-        ['mail.asc', armored],
-        ['channel.key', key],
-        ['signer.pgp', signer],
-      ] as const) {
-        await writeFile(file(name), data);
-      }
+      await writeAll({ 'mail.asc': armored, 'channel.key': key, 'signer.pgp': signer });
       gpg('--import', file('channel.key'));
       gpg('--import', file('signer.pgp'));
       const status = gpg('--status-fd', '1', '--output', file('opened'), '--decrypt', file('mail.asc'));
@@ -72,7 +74,7 @@ function gnupg(home: string): OpenPgpProgram {
 }
 
 function sequoia(home: string): OpenPgpProgram {
-  const file = (name: string): string => join(home, name);
+  const { file, writeAll } = filesIn(home);
   const sq = (...args: string[]): string => run('sq', ['--force', ...args], home);
   return {
     makeKey: async (address) => {
@@ -83,20 +85,13 @@ function sequoia(home: string): OpenPgpProgram {
     },
     exportKey: async () => await readFile(file('own.key'), 'utf8'),
     seal: async (inner, recipient) => {
-      await writeFile(file('recipient.pgp'), recipient);
-      await writeFile(file('inner'), inner);
+      await writeAll({ 'recipient.pgp': recipient, inner });
       const keys = ['--recipient-cert', file('recipient.pgp'), '--signer-key', file('own.key')];
       sq('encrypt', ...keys, '--output', file('sealed.asc'), file('inner'));
       return await readFile(file('sealed.asc'), 'utf8');
     },
     open: async (armored, key, signer) => {
-      for (const [name, data] of [
-        ['mail.asc', armored],
-        ['channel.key', key],
-        ['signer.pgp', signer],
-      ] as const) {
-        await writeFile(file(name), data);
-      }
+      await writeAll({ 'mail.asc': armored, 'channel.key': key, 'signer.pgp': signer });
       const keys = ['--recipient-key', file('channel.key'), '--signer-cert', file('signer.pgp'), '--signatures', '1'];
       sq('decrypt', ...keys, '--output', file('opened'), file('mail.asc'));
       return await readFile(file('opened'));
