@@ -15,6 +15,7 @@ import { testUser } from '../mail-servers/test-mail-server.js';
 import { unprivilegedUser } from '../tools/process-group.js';
 import { type RecordingRelay, startRecordingRelay } from '../tools/recording-relay.js';
 import { type Ended, runCommand } from '../tools/run-command.js';
+import { openInbox } from './inbox.js';
 import { snapshot } from './ordinary-mail.js';
 import { createSetting, type Setting } from './setting.js';
 
@@ -153,12 +154,10 @@ describe.runIf(dovecot.available)('filing', inReport, () => {
     const connector = await createConnector({ service: 'org.example.App', busAddress: setting.bus.address });
     onTestFinished(() => connector.close());
     const registration = await connector.register({ token: 'filed' });
-    const messages = registration.messages()[Symbol.asyncIterator]();
+    const inbox = openInbox(registration);
     for (const text of ['one', 'two']) {
       await setting.sender.send(registration.endpoint, text);
-      const { value } = await messages.next();
-      value?.accept();
-      expect(Buffer.from(value?.data ?? '').toString()).toBe(text);
+      expect(await inbox.nextText()).toBe(text);
       await daemon.logged('push.removed', registration.endpoint);
     }
     await receive('Subject: to you');
@@ -196,12 +195,7 @@ describe.runIf(dovecot.available)('filing', inReport, () => {
     const connector = await createConnector({ service: 'org.example.App', busAddress: setting.bus.address });
     onTestFinished(() => connector.close());
     const registration = await connector.register({ token: 'broken' });
-    const messages = registration.messages()[Symbol.asyncIterator]();
-    const delivered = async (): Promise<string> => {
-      const { value } = await messages.next();
-      value?.accept();
-      return Buffer.from(value?.data ?? '').toString();
-    };
+    const inbox = openInbox(registration);
     const status = async (): Promise<string> => {
       const environment = { HOME: setting.directory, DBUS_SESSION_BUS_ADDRESS: setting.bus.address };
       return (await runCommand(['status'], { environment })).stdout;
@@ -214,14 +208,14 @@ describe.runIf(dovecot.available)('filing', inReport, () => {
     expect(await countOf(all, 'INBOX')).toBe(1);
     await daemon.stop();
     daemon = await setting.startDaemon();
-    expect(await delivered()).toBe('astray');
+    expect(await inbox.nextText()).toBe('astray');
     await daemon.logged('push.removed', registration.endpoint);
     expect(await countOf(all, 'INBOX')).toBe(0);
     expect(await status()).toContain('install it again with "mailpush filing --install"');
 
     expect(await run('--install')).toMatchObject({ code: 0, stdout: expect.stringContaining('"roundcube"') });
     await setting.sender.send(registration.endpoint, 'filed again');
-    expect(await delivered()).toBe('filed again');
+    expect(await inbox.nextText()).toBe('filed again');
     expect(await everInInbox(all)).toBe(1);
   });
 
@@ -432,11 +426,9 @@ describe.runIf(dovecot.available)(
       onTestFinished(() => connector.close());
       const registration = await connector.register({ token: 'sub-address' });
       expect(registration.endpoint).toMatch(/^mailto:alice%2Bpush@example\.org\?/);
-      const messages = registration.messages()[Symbol.asyncIterator]();
+      const inbox = openInbox(registration);
       await setting.sender.send(registration.endpoint, 'hello');
-      const { value } = await messages.next();
-      value?.accept();
-      expect(Buffer.from(value?.data ?? '').toString()).toBe('hello');
+      expect(await inbox.nextText()).toBe('hello');
       await daemon.logged('push.removed', registration.endpoint);
       expect(await everInInbox(all)).toBe(0);
       expect(line.sent().filter((command) => /SELECT "?INBOX/i.test(command))).toEqual([]);

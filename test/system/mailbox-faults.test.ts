@@ -2,6 +2,7 @@ import { ImapFlow } from 'imapflow';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Connector, createConnector, type Registration } from '../../src/connector/index.js';
 import { describeEachMailServer, type MailServerKind, type TestMailServer } from '../mail-servers/index.js';
+import { type Inbox, openInbox } from './inbox.js';
 import { fillMailbox, type Letter, snapshot } from './ordinary-mail.js';
 import { createSetting, type Daemon, type Setting } from './setting.js';
 
@@ -28,23 +29,12 @@ async function newestUid(client: ImapFlow): Promise<string> {
 
 interface App {
   readonly registration: Registration;
-  /** Takes the next push and answers it; for a slow app after `before` is done. */
-  next(before?: () => Promise<unknown>): Promise<string>;
+  readonly next: Inbox['nextText'];
 }
 
 async function register(connector: Connector, token: string): Promise<App> {
   const registration = await connector.register({ token });
-  const messages = registration.messages()[Symbol.asyncIterator]();
-  return {
-    registration,
-    next: async (before) => {
-      const result = await messages.next();
-      if (result.done === true) throw new Error('The registration has ended.');
-      await before?.();
-      result.value.accept();
-      return Buffer.from(result.value.data).toString();
-    },
-  };
+  return { registration, next: openInbox(registration).nextText };
 }
 
 describeEachMailServer('a mailbox that others use too', { on }, (kind) => {

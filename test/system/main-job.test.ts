@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Connector, createConnector, type PushMessage, type Registration } from '../../src/connector/index.js';
+import { type Connector, createConnector, type Registration } from '../../src/connector/index.js';
 import { describeEachMailServer } from '../mail-servers/index.js';
+import { openInbox } from './inbox.js';
 import { fillMailbox, type Letter, snapshot, snapshotApartFromHandled } from './ordinary-mail.js';
 import { channelOf, createSetting, type Daemon, type Setting } from './setting.js';
 
@@ -25,22 +26,9 @@ describeEachMailServer('the main job', (kind) => {
     await setting?.stop();
   });
 
-  /** Reads one message after another and accepts each at once. */
-  function read(registration: Registration): { next(): Promise<PushMessage> } {
-    const messages = registration.messages()[Symbol.asyncIterator]();
-    return {
-      next: async () => {
-        const result = await messages.next();
-        if (result.done === true) throw new Error('The registration has ended.');
-        result.value.accept();
-        return result.value;
-      },
-    };
-  }
-
   it('brings payloads of 1 to 4096 bytes with every byte value, in order', async () => {
     const registration = await connector.register({ token: 'payloads' });
-    const inbox = read(registration);
+    const inbox = openInbox(registration);
     const payloads = [new Uint8Array([0]), everyByte, new Uint8Array([255]), everyByte.slice(0, 256)];
     for (const payload of payloads) await setting.sender.send(registration.endpoint, payload);
     for (const payload of payloads) expect(Buffer.from((await inbox.next()).data)).toEqual(Buffer.from(payload));
@@ -48,14 +36,14 @@ describeEachMailServer('the main job', (kind) => {
 
   it('carries the push id of the sender as message id', async () => {
     const registration = await connector.register({ token: 'ids' });
-    const inbox = read(registration);
+    const inbox = openInbox(registration);
     const { id } = await setting.sender.send(registration.endpoint, 'x');
     expect((await inbox.next()).id).toBe(id);
   });
 
   it('brings each of five pushes in a row without the pause of an automatic IDLE', { timeout: 14_000 }, async () => {
     const registration = await connector.register({ token: 'row' });
-    const inbox = read(registration);
+    const inbox = openInbox(registration);
     for (const text of ['1', '2', '3', '4', '5']) {
       await setting.sender.send(registration.endpoint, text);
       expect(Buffer.from((await inbox.next()).data).toString()).toBe(text);
@@ -64,7 +52,7 @@ describeEachMailServer('the main job', (kind) => {
 
   it('brings five pushes that are sent at once', { timeout: 14_000 }, async () => {
     const registration = await connector.register({ token: 'at once' });
-    const inbox = read(registration);
+    const inbox = openInbox(registration);
     const texts = ['1', '2', '3', '4', '5'];
     await Promise.all(texts.map((text) => setting.sender.send(registration.endpoint, text)));
     for (const text of texts) expect(Buffer.from((await inbox.next()).data).toString()).toBe(text);
@@ -81,7 +69,7 @@ describeEachMailServer('the main job', (kind) => {
 
   it('refuses a second app server on the same channel, and still hears the first', async () => {
     const registration = await connector.register({ token: 'pinned' });
-    const inbox = read(registration);
+    const inbox = openInbox(registration);
     await setting.sender.send(registration.endpoint, 'first');
     expect(Buffer.from((await inbox.next()).data).toString()).toBe('first');
     const intruder = await setting.anotherSender('intruder@app.example');
@@ -95,7 +83,7 @@ describeEachMailServer('the main job', (kind) => {
 
   it('leaves a letter that names our channel but does not open, and goes on', async () => {
     const registration = await connector.register({ token: 'letter' });
-    const inbox = read(registration);
+    const inbox = openInbox(registration);
     const letter = `Email-Notify: v=1; c=${channelOf(registration.endpoint)}\r\nSubject: to you\r\n\r\nA letter of my own.\r\n`;
     const uid = await setting.server.append('INBOX', Buffer.from(letter), {});
     await daemon.logged('push.unreadable', registration.endpoint);
@@ -124,7 +112,7 @@ describeEachMailServer('the main job', (kind) => {
     await daemon.logged('push.unreachable', endpoint);
     const back = await createConnector({ service: 'org.example.Away', busAddress: setting.bus.address });
     try {
-      const inbox = read(await back.register({ token: 'away' }));
+      const inbox = openInbox(await back.register({ token: 'away' }));
       expect(Buffer.from((await inbox.next()).data).toString()).toBe('kept');
     } finally {
       await back.close();
@@ -133,7 +121,7 @@ describeEachMailServer('the main job', (kind) => {
 
   it('keeps the endpoint over a restart and brings what came meanwhile, once each', async () => {
     const registration = await connector.register({ token: 'restart' });
-    const inbox = read(registration);
+    const inbox = openInbox(registration);
     expect(await daemon.stop()).toBe(0);
     const texts = ['one', 'two', 'three'];
     for (const text of texts) await setting.sender.send(registration.endpoint, text);
@@ -151,7 +139,7 @@ describeEachMailServer('the main job', (kind) => {
     await daemon.logged('push.found', registration.endpoint);
     await daemon.kill();
     daemon = await setting.startDaemon();
-    const inbox = read(registration);
+    const inbox = openInbox(registration);
     const got = new Map<string, string>();
     while (got.size < 3) {
       const { id, data } = await inbox.next();
@@ -162,7 +150,7 @@ describeEachMailServer('the main job', (kind) => {
 
   it('survives the loss of its connection with pushes under way', async () => {
     const registration = await connector.register({ token: 'cut' });
-    const inbox = read(registration);
+    const inbox = openInbox(registration);
     await Promise.all(['a', 'b', 'c'].map((text) => setting.sender.send(registration.endpoint, text)));
     await daemon.logged('push.found', registration.endpoint);
     setting.server.interrupt();
@@ -179,7 +167,7 @@ describeEachMailServer('the main job', (kind) => {
     it('every push mail is where the server lets it be, and every ordinary message is as it was', async () => {
       const registration = await connector.register({ token: 'last' });
       await setting.sender.send(registration.endpoint, 'last');
-      await read(registration).next();
+      await openInbox(registration).next();
       await daemon.logged('push.removed', registration.endpoint);
       const { kind } = setting.server.handled;
       const end = { mailbox: ordinary, handled: kind === 'removed' ? 0 : setting.pushesSent() };
