@@ -1,0 +1,2 @@
+/** The Web Push gateway: HTTPS in front of the sender (docs/gateway.md). */
+export {};
