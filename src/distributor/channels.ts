@@ -2,15 +2,23 @@ import { formatAutocrypt, type PrivateKey, parsePrivateKey } from '../crypto/ind
 import { formatEndpoint } from '../notify-spec/index.js';
 import type { Registration } from './store/index.js';
 
-/** Every registration that a push mail can still be for, live or retired, with its key. */
+/** Every registration that a push mail can still be for, current, replaced or retired, with its key. */
 export interface Channels {
   get(channel: string): Registration | undefined;
-  /** The live registration of a token. */
+  /** The current registration of a token. */
   withToken(token: string): Registration | undefined;
   /** The registration of a token that has ended last. */
   endedWithToken(token: string): Registration | undefined;
+  /** All there are, control channels included. */
   all(): readonly Registration[];
+  /** The current registrations of apps: neither retired nor replaced. */
   live(): readonly Registration[];
+  /** Those of apps whose place another channel has taken, and which are not retired yet. */
+  draining(): readonly Registration[];
+  /** The control channel of a gateway, as long as it is not retired. */
+  control(gatewayUrl: string): Registration | undefined;
+  /** All control channels that are not retired, former gateways' included. */
+  controls(): readonly Registration[];
   put(registration: Registration): void;
   delete(channel: string): void;
   /** The channel's private key; parsed once. */
@@ -24,7 +32,9 @@ export function createChannels(known: readonly Registration[]): Channels {
   const registrations = new Map(known.map((registration) => [registration.channel, registration]));
   const keys = new Map<string, Promise<PrivateKey>>();
   const all = (): readonly Registration[] => [...registrations.values()];
-  const live = (): readonly Registration[] => all().filter(({ retiredAt }) => retiredAt === null);
+  const open = (wanted: Registration['purpose']): readonly Registration[] =>
+    all().filter(({ purpose, retiredAt }) => purpose === wanted && retiredAt === null);
+  const live = (): readonly Registration[] => open('app').filter(({ replacedAt }) => replacedAt === null);
 
   function key({ channel, key: data }: Registration): Promise<PrivateKey> {
     const parsed = keys.get(channel) ?? parsePrivateKey(data);
@@ -37,10 +47,13 @@ export function createChannels(known: readonly Registration[]): Channels {
     withToken: (token) => live().find((registration) => registration.token === token),
     endedWithToken: (token) =>
       all()
-        .filter((registration) => registration.retiredAt !== null && registration.token === token)
+        .filter(({ purpose, retiredAt, ...one }) => purpose === 'app' && retiredAt !== null && one.token === token)
         .reduce<Registration | undefined>((a, b) => ((a?.retiredAt ?? 0) > (b.retiredAt ?? 0) ? a : b), undefined),
     all,
     live,
+    draining: () => open('app').filter(({ replacedAt }) => replacedAt !== null),
+    control: (gatewayUrl) => open('grant').find(({ gateway }) => gateway?.url === gatewayUrl),
+    controls: () => open('grant'),
     put: (registration) => {
       registrations.set(registration.channel, registration);
     },

@@ -79,11 +79,14 @@ export function createRegistrar(options: RegistrarOptions): Registrar {
       busId: isUniqueName(service) ? busId : null,
       address,
       registeredAt: runtime.now(),
+      purpose: 'app',
+      replacedAt: null,
       retiredAt: null,
       key: serializePrivateKey(key),
       pin: null,
       next: null,
       peer: null,
+      gateway: null,
     };
   }
 

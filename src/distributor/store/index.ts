@@ -1,3 +1,3 @@
 export { StoreError, type StoreErrorCode } from './errors.js';
-export { type OpenMessage, type Registration, trustOf } from './records.js';
+export { type GatewayEndpoint, type OpenMessage, type Registration, trustOf } from './records.js';
 export { type FolderRecord, type LookRecord, openStore, type PushRecord, type Store } from './store.js';

@@ -19,6 +19,13 @@ const peer = v.object({
   header: v.optional(v.object({ address: v.string(), preferEncrypt, keydata: bytes })),
 });
 
+const gateway = v.object({
+  url: v.string(),
+  endpoint: v.nullable(v.string()),
+  expires: v.nullable(v.number()),
+  vapid: v.nullable(v.string()),
+});
+
 const registrationRecord = v.object({
   channel,
   token: v.string(),
@@ -33,9 +40,12 @@ const registrationRecord = v.object({
   key: bytes,
   sender: v.nullable(fingerprint),
   pin: v.nullable(pin),
-  // These two came later.
+  // These came later.
   next: v.optional(v.nullable(v.object({ fingerprint, timestamp: v.number() })), null),
   peer: v.optional(v.nullable(peer), null),
+  purpose: v.optional(v.picklist(['app', 'grant']), 'app'),
+  replacedAt: v.optional(v.nullable(v.number()), null),
+  gateway: v.optional(v.nullable(gateway), null),
 });
 
 const progressRecord = v.object({ uidValidity: v.pipe(v.string(), v.digits()), lastUid: uid });
@@ -44,10 +54,27 @@ const topicRecord = v.object({ timestamp: v.number(), folder: v.string(), uidVal
 
 const openRecord = v.object({ uid, channel });
 
-/** One app's registration with the key of its channel. */
+/** The gateway through which a channel is pushed to (docs/gateway.md). */
+export interface GatewayEndpoint {
+  /** The gateway's own URL. */
+  readonly url: string;
+  /** The sealed endpoint that the app gets; null until it is there. */
+  readonly endpoint: string | null;
+  /** When its seal expires, in ms since 1970. */
+  readonly expires: number | null;
+  /** The VAPID key inside the seal. */
+  readonly vapid: string | null;
+}
+
+/** One app's registration with the key of its channel; or a gateway's control channel, which belongs to no app. */
 export interface Registration {
   /** Names the registration in mail. */
   readonly channel: string;
+  /**
+   * `app`: pushes for an app. `grant`: the control channel of a gateway, which takes its grants and nothing else; no app and
+   * no user hears of it, and `token` and `service` are empty.
+   */
+  readonly purpose: 'app' | 'grant';
   /** Chosen by the app; between app and distributor only. */
   readonly token: string;
   /** The bus name of the app. */
@@ -63,6 +90,11 @@ export interface Registration {
   readonly address: string;
   /** In ms since 1970. */
   readonly registeredAt: number;
+  /**
+   * When another channel has taken the place of this one, in ms since 1970: the app has another endpoint. What still comes is
+   * delivered to it for 28 days, then the channel is retired.
+   */
+  readonly replacedAt: number | null;
   /** When the registration ended, in ms since 1970; its key is kept for 28 days more. */
   readonly retiredAt: number | null;
   /** The channel's private key, in binary. */
@@ -74,6 +106,8 @@ export interface Registration {
   readonly next: Announcement | null;
   /** What the sender's Autocrypt headers have said. */
   readonly peer: PeerState | null;
+  /** The gateway it is for; null: the app gets the `mailto:` endpoint. Of a control channel the one that grants. */
+  readonly gateway: GatewayEndpoint | null;
 }
 
 /** A push mail that is still worked on, and whose it is. */

@@ -72,6 +72,33 @@ describe('the store', () => {
     expect(await reopened(directory, store, (again) => again.registrations())).toEqual([registrationOf(1), full]);
   });
 
+  it('keeps what a gateway has given for a channel, and that another has taken its place', async () => {
+    const directory = await temporaryDirectory();
+    const store = await open(directory);
+    const gateway = {
+      url: 'https://push.example.org',
+      endpoint: 'https://push.example.org/p/x',
+      expires: 9,
+      vapid: 'v',
+    };
+    const kept = [
+      registrationOf(1, { gateway, replacedAt: 7 }),
+      registrationOf(2, { purpose: 'grant', gateway: { ...gateway, endpoint: null, expires: null, vapid: null } }),
+    ];
+    await store.saveRegistrations(kept);
+    expect(await reopened(directory, store, (again) => again.registrations())).toEqual(kept);
+  });
+
+  it('reads the registrations of a version that knew neither gateways nor replaced channels', async () => {
+    const directory = await temporaryDirectory();
+    const store = await open(directory);
+    await store.close();
+    const { purpose: _, replacedAt: __, gateway: ___, next: ____, peer: _____, ...old } = registrationOf(1);
+    const key = Buffer.from(old.key).toString('base64');
+    await damage(directory, `registration/${old.channel}`, JSON.stringify({ ...old, key }));
+    expect(await (await open(directory)).registrations()).toEqual([registrationOf(1)]);
+  });
+
   it('keeps delivered ids and the pin that came with one', async () => {
     const directory = await temporaryDirectory();
     const store = await open(directory);
