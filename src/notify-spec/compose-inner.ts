@@ -1,10 +1,13 @@
 import { requireAddress } from './address.js';
 import { NotifyError } from './errors.js';
-import { type InnerEntity, innerMediaType } from './inner-entity.js';
+import { type InnerEntity, type InnerMediaType, isInnerMediaType } from './inner-entity.js';
 import { limits } from './limits.js';
 import { formatMailDate } from './mail-date.js';
 import { requireMessageId } from './message-id.js';
 import { formatPushHeader } from './push-header.js';
+
+/** What {@link composeInner} takes; the media type is `application/octet-stream` unless it is given. */
+export type InnerParts = Omit<InnerEntity, 'mediaType'> & { readonly mediaType?: InnerMediaType };
 
 /**
  * Writes the inner entity: its header in CRLF lines, an empty line, the payload as it is. Equal entities give equal bytes.
@@ -13,10 +16,10 @@ import { formatPushHeader } from './push-header.js';
  * @throws NotifyError `ERR_NOTIFY_PAYLOAD_SIZE` for a payload of 0 or over 4096 bytes; `ERR_ADDRESS_INVALID`,
  * `ERR_NOTIFY_CHANNEL_INVALID`, `ERR_NOTIFY_HEADER_INVALID` or `ERR_NOTIFY_MAIL_FIELD_INVALID` for a field.
  */
-export function composeInner(entity: InnerEntity): Uint8Array {
+export function composeInner(entity: InnerParts): Uint8Array {
   const payload = requirePayload(entity.payload);
   const header = [
-    `Content-Type: ${innerMediaType}; hp="cipher"`,
+    `Content-Type: ${requireMediaType(entity.mediaType)}; hp="cipher"`,
     'Content-Transfer-Encoding: binary',
     `From: ${requireAddress(entity.from)}`,
     `To: ${requireAddress(entity.to)}`,
@@ -30,6 +33,11 @@ export function composeInner(entity: InnerEntity): Uint8Array {
   new TextEncoder().encodeInto(header, bytes);
   bytes.set(payload, header.length);
   return bytes;
+}
+
+function requireMediaType(mediaType: InnerMediaType = 'application/octet-stream'): InnerMediaType {
+  if (isInnerMediaType(mediaType)) return mediaType;
+  throw new NotifyError('ERR_NOTIFY_MAIL_FIELD_INVALID', 'Give the media type of a push or of a grant.');
 }
 
 /**

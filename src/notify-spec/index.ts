@@ -1,6 +1,6 @@
 export { canonicalAddress, isAddress } from './address.js';
 export { formatChannel, isChannel } from './channel.js';
-export { composeInner } from './compose-inner.js';
+export { composeInner, type InnerParts } from './compose-inner.js';
 export { composeMail, type OuterMail } from './compose-mail.js';
 export {
   capTtl,
@@ -15,7 +15,7 @@ export {
 } from './delivery-options.js';
 export { formatEndpoint, type MailEndpoint, parseEndpoint } from './endpoint.js';
 export { NotifyError, type NotifyErrorCode } from './errors.js';
-export type { InnerEntity } from './inner-entity.js';
+export { type InnerEntity, type InnerMediaType, innerMediaTypes, isInnerMediaType } from './inner-entity.js';
 export { limits } from './limits.js';
 export { formatMessageId } from './message-id.js';
 export { formatPushHeader, type PushHeader, parsePushHeader } from './push-header.js';

@@ -7,6 +7,7 @@ import { readInner } from './read-inner.js';
 
 const channel = 'Zm9vYmFyYmF6cXV4Zm9vYmFyYmE';
 const entity: InnerEntity = {
+  mediaType: 'application/octet-stream',
   from: 'push@app.example',
   to: 'alice@example.org',
   date: new Date(Date.UTC(2026, 0, 2, 8, 30)),
@@ -49,19 +50,24 @@ describe('composeInner', () => {
     [{ date: new Date(Number.NaN) }, 'ERR_NOTIFY_MAIL_FIELD_INVALID'],
     [{ messageId: '<a@b>\r\nX: y' }, 'ERR_NOTIFY_MAIL_FIELD_INVALID'],
     [{ push: { ...entity.push, id: '' } }, 'ERR_NOTIFY_HEADER_INVALID'],
+    [{ mediaType: 'text/plain\r\nX: y' as never }, 'ERR_NOTIFY_MAIL_FIELD_INVALID'],
     [{ payload: new Uint8Array() }, 'ERR_NOTIFY_PAYLOAD_SIZE'],
     [{ payload: new Uint8Array(4097) }, 'ERR_NOTIFY_PAYLOAD_SIZE'],
   ])('refuses %j', (change, code) => {
     expect(notifyErrorOf(() => composeInner({ ...entity, ...change }))?.code).toBe(code);
+  });
+
+  it('writes the type of a grant', () => {
+    const lines = Buffer.from(composeInner({ ...entity, mediaType: 'application/vnd.mailpush.grant' })).toString();
+    expect(lines).toMatch(/^Content-Type: application\/vnd\.mailpush\.grant; hp="cipher"\r\n/);
   });
 });
 
 describe('readInner', () => {
   it('reads what was composed, the payload byte for byte', () => {
     fc.assert(
-      fc.property(innerEntities, ({ from, to, push, payload, ...rest }) => {
-        const read = readInner(composeInner({ from, to, push, payload, ...rest }));
-        expect(read).toEqual({ from, to, push, payload });
+      fc.property(innerEntities, ({ date, messageId, ...entity }) => {
+        expect(readInner(composeInner({ ...entity, date, messageId }))).toEqual(entity);
       }),
     );
   });
@@ -93,9 +99,18 @@ describe('readInner', () => {
     ['no hp parameter', bytesOf(['content-type: Application/Octet-Stream', ...without('Content-Type')])],
     ['an 8bit encoding', bytesOf(['Content-Transfer-Encoding: 8BIT', ...without('Content-Transfer-Encoding')])],
   ])('takes an entity with %s', (_, bytes) => {
-    const { from, to, push, payload } = entity;
+    const { mediaType, from, to, push, payload } = entity;
     const read = readInner(bytes);
-    expect({ ...read, payload: Buffer.from(read.payload) }).toEqual({ from, to, push, payload });
+    expect({ ...read, payload: Buffer.from(read.payload) }).toEqual({ mediaType, from, to, push, payload });
+  });
+
+  it.each([
+    'application/vnd.mailpush.grant; hp="cipher"',
+    'Application/Vnd.Mailpush.Grant;x=y',
+    ' application/vnd.mailpush.grant ',
+  ])('tells a grant, as in %j, from a push', (type) => {
+    const read = readInner(bytesOf([`Content-Type: ${type}`, ...without('Content-Type')]));
+    expect(read.mediaType).toBe('application/vnd.mailpush.grant');
   });
 
   it.each(['Content-Type', 'From', 'To', 'Email-Notify'])('refuses an entity without %s, or with two', (name) => {
@@ -111,6 +126,7 @@ describe('readInner', () => {
     ['a repeated transfer encoding', ['Content-Transfer-Encoding: binary', ...written]],
     ['base64', ['Content-Transfer-Encoding: base64', ...without('Content-Transfer-Encoding')]],
     ['another media type', ['Content-Type: text/plain', ...without('Content-Type')]],
+    ['another kind of grant', ['Content-Type: application/vnd.mailpush.grants', ...without('Content-Type')]],
     ['a media type that only begins alike', ['Content-Type: application/octet-streams', ...without('Content-Type')]],
     ['a display name in From', ['From: App <push@app.example>', ...without('From')]],
     ['two addresses in To', ['To: alice@example.org, bob@example.org', ...without('To')]],

@@ -1,5 +1,11 @@
 import fc from 'fast-check';
-import { type InnerEntity, NotifyError, type PushHeader, urgencies } from '../../src/notify-spec/index.js';
+import {
+  type InnerEntity,
+  innerMediaTypes,
+  NotifyError,
+  type PushHeader,
+  urgencies,
+} from '../../src/notify-spec/index.js';
 
 const base64url = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
 const base64 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
@@ -58,6 +64,7 @@ export const pushHeaders: fc.Arbitrary<PushHeader> = fc.record(
 
 /** Any inner entity. */
 export const innerEntities: fc.Arbitrary<InnerEntity> = fc.record({
+  mediaType: fc.constantFrom(...innerMediaTypes),
   from: addresses,
   to: addresses,
   date: dates,
