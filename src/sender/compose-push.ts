@@ -34,6 +34,7 @@ export async function composePush(parts: PushParts): Promise<Uint8Array> {
   const coding = payload.contentCoding === undefined ? {} : { contentCoding: payload.contentCoding };
   const next = nextFingerprint === undefined ? {} : { nextFingerprint };
   const inner = composeInner({
+    mediaType: payload.mediaType,
     from,
     to,
     date,

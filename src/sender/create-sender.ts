@@ -4,9 +4,9 @@ import { createRuntime, type Runtime } from '../runtime.js';
 import { orAborted, throwIfAborted } from './abort.js';
 import { createChannelOrder } from './channel-order.js';
 import { composePush } from './compose-push.js';
-import { readDeliveryOptions } from './delivery-options.js';
+import { readDeliveryOptions, readPushId } from './delivery-options.js';
 import { PushError, withEndpoint } from './errors.js';
-import { createHandshakes } from './handshake.js';
+import { createHandshakes, type NextHandshake } from './handshake.js';
 import type { PushMessage, PushOptions, PushReceipt, PushResult, PushTarget } from './push.js';
 import { readPayload } from './read-payload.js';
 import { endpointOf, readTarget } from './read-target.js';
@@ -17,6 +17,7 @@ import { readSenderKey } from './sender-key.js';
 import type { SenderOptions } from './sender-options.js';
 import { readSmtpSettings } from './smtp-settings.js';
 import { createSmtpTransport } from './smtp-transport.js';
+import { verifySmtp } from './verify-smtp.js';
 
 const maxConnections = 100;
 const maxRetries = 10;
@@ -36,6 +37,12 @@ export interface Sender {
    * iterable only as fast as it sends.
    */
   readonly sendEach: (messages: Iterable<PushMessage> | AsyncIterable<PushMessage>) => Promise<readonly PushResult[]>;
+  /**
+   * Tells whether pushes could be sent now: connects, says EHLO, logs in if there is a login, and says goodbye. Sends no
+   * mail. Rejects with a {@link PushError}: `ERR_SMTP_…`, `ERR_ABORTED` or `ERR_SENDER_CLOSED`. Takes no longer than the
+   * timeouts of {@link SenderOptions.smtp}, or until `signal` is aborted.
+   */
+  readonly verify: (options?: { readonly signal?: AbortSignal }) => Promise<void>;
   /** Takes no more pushes, waits for those it took unless they were aborted, and closes the connections. */
   readonly close: () => Promise<void>;
 }
@@ -54,7 +61,8 @@ export function createSender(options: SenderOptions): Sender {
   if (typeof from !== 'string' || !isAddress(from)) throw invalid('Give from as one plain mail address.');
   const connections = readConnections(options.connections);
   const retryDelaysMs = readRetryDelays(options.retryDelaysMs);
-  const transport = createSmtpTransport(readSmtpSettings(options.smtp), connections);
+  const smtp = readSmtpSettings(options.smtp);
+  const transport = createSmtpTransport(smtp, connections);
   const senderKey = readSenderKey(options.key, from);
   senderKey.catch(() => {}); // told to those who send
 
@@ -62,8 +70,8 @@ export function createSender(options: SenderOptions): Sender {
   const queue = new PQueue({ concurrency: connections });
   const findChannelKey = createRecipients();
   const nextFingerprint = readNextFingerprint(options.next);
-  const handshakes = senderKey.then(({ key }) => createHandshakes(options.handshakes, key.fingerprint, runtime.log));
-  handshakes.catch(() => {}); // told to those who send
+  const findHandshake = senderKey.then(({ key }) => createHandshakes(options.handshakes, key.fingerprint, runtime.log));
+  findHandshake.catch(() => {}); // told to those who send
   const wanted = new Set<Promise<unknown>>();
   let waiting = 0;
   let closing: Promise<void> | undefined;
@@ -72,20 +80,20 @@ export function createSender(options: SenderOptions): Sender {
   function begin(target: PushTarget, payload: Uint8Array | string, push: PushOptions): Promise<PushReceipt> {
     const { signal } = push;
     throwIfAborted(signal);
-    if (closing !== undefined) throw new PushError('ERR_SENDER_CLOSED', 'The sender is closed; make a new one.');
+    if (closing !== undefined) throw closed();
     const { endpoint } = readTarget(target);
     const delivery = readDeliveryOptions(push);
-    const body = readPayload(payload, target);
+    const body = readPayload(payload, target, push);
     if (waiting >= maxWaiting) {
       const sentence = 'Too many pushes are waiting; wait for earlier ones before sending more.';
       throw new PushError('ERR_SENDER_BUSY', sentence, { disposition: 'transient' });
     }
     const now = runtime.now();
-    const id = randomId(runtime);
+    const id = readPushId(push) ?? randomId(runtime);
     const messageId = formatMessageId(runtime.randomBytes(randomIdBytes), from);
-    let carriesKey = false;
+    let handshake: NextHandshake | undefined;
     const compose = async (): Promise<Uint8Array> => {
-      carriesKey = await (await handshakes).isDue(endpoint.channel, now);
+      handshake = await (await findHandshake)(endpoint.channel, now);
       return await composePush({
         from,
         endpoint,
@@ -96,7 +104,7 @@ export function createSender(options: SenderOptions): Sender {
         now,
         options: delivery,
         payload: body,
-        handshake: carriesKey,
+        handshake: handshake.isDue,
         nextFingerprint,
       });
     };
@@ -109,7 +117,7 @@ export function createSender(options: SenderOptions): Sender {
       });
     const job = async (): Promise<PushReceipt> => {
       const smtpResponse = await retry(attempt, { delaysMs: retryDelaysMs, runtime, signal });
-      if (carriesKey) await (await handshakes).sent(endpoint.channel, now);
+      await handshake?.sent();
       return { id, messageId, smtpResponse };
     };
     // A push that was given up keeps its turn until the server has answered, but nobody waits for it.
@@ -119,7 +127,11 @@ export function createSender(options: SenderOptions): Sender {
       waiting -= 1;
     };
     sending.then(ended, ended);
-    const result = orAborted(sending, signal);
+    return track(orAborted(sending, signal));
+  }
+
+  /** What {@link Sender.close} waits for. */
+  function track<T>(result: Promise<T>): Promise<T> {
     wanted.add(result);
     const settled = (): void => void wanted.delete(result);
     result.then(settled, settled);
@@ -135,6 +147,12 @@ export function createSender(options: SenderOptions): Sender {
     }
   }
 
+  async function verify({ signal }: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    throwIfAborted(signal);
+    if (closing !== undefined) throw closed();
+    await track(orAborted(verifySmtp(smtp, signal), signal));
+  }
+
   async function finish(): Promise<void> {
     await Promise.allSettled(wanted);
     transport.close();
@@ -144,6 +162,7 @@ export function createSender(options: SenderOptions): Sender {
     send,
     sendEach: (messages) =>
       sendEach(messages, ({ target, payload, ...push }) => send(target, payload, push), connections * 4),
+    verify,
     close: () => {
       closing ??= finish();
       return closing;
@@ -175,6 +194,10 @@ function readRetryDelays(delays: readonly number[] = [1000, 5000]): readonly num
     throw invalid(`Give retryDelaysMs as at most ${maxRetries} numbers of milliseconds, each up to an hour.`);
   }
   return [...delays];
+}
+
+function closed(): PushError {
+  return new PushError('ERR_SENDER_CLOSED', 'The sender is closed; make a new one.');
 }
 
 function invalid(message: string): PushError {

@@ -1,4 +1,4 @@
-import { capTtl, isTopic, isTtl, isUrgency, limits, type Urgency } from '../notify-spec/index.js';
+import { capTtl, isPushId, isTopic, isTtl, isUrgency, limits, type Urgency } from '../notify-spec/index.js';
 import { PushError } from './errors.js';
 import type { PushOptions } from './push.js';
 
@@ -7,6 +7,14 @@ export interface DeliveryOptions {
   readonly ttlSeconds: number;
   readonly urgency: Urgency;
   readonly topic?: string;
+}
+
+/** The push id that `options` ask for. Throws `ERR_OPTION_INVALID`. */
+export function readPushId({ id }: PushOptions): string | undefined {
+  if (id !== undefined && (typeof id !== 'string' || !isPushId(id))) {
+    throw invalid(`The push id is 1 to ${limits.pushIdChars} visible ASCII characters other than ";".`);
+  }
+  return id;
 }
 
 /** Checks the options of a push. Throws `ERR_OPTION_INVALID`. A TTL over four weeks is capped. */

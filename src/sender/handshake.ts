@@ -30,13 +30,16 @@ export interface HandshakeMemory {
   readonly set: (key: string, handshake: Handshake) => unknown;
 }
 
-/** The handshakes of a sender. */
-export interface Handshakes {
-  /** Whether a push to this channel has to carry the sender's key. Never rejects. */
-  readonly isDue: (channel: string, now: number) => Promise<boolean>;
-  /** The mail server has taken a push with the key. Never rejects. */
-  readonly sent: (channel: string, now: number) => Promise<void>;
+/** What the memory says about the next push to a channel. */
+export interface NextHandshake {
+  /** Whether it has to carry the sender's key. */
+  readonly isDue: boolean;
+  /** The mail server has taken it. Never rejects. */
+  readonly sent: () => Promise<void>;
 }
+
+/** Asks the memory about the next push to a channel, once. Never rejects. */
+export type FindHandshake = (channel: string, now: number) => Promise<NextHandshake>;
 
 /** Whether a channel of which this is known gets the key again at `now`, in milliseconds since 1970. */
 export function isHandshakeDue(known: Handshake | null | undefined, now: number): boolean {
@@ -48,33 +51,43 @@ export function isHandshakeDue(known: Handshake | null | undefined, now: number)
   return lastAt > now + clockToleranceMs || now - lastAt >= (pausesMs[sent] ?? longestPauseMs);
 }
 
-/**
- * Makes the handshakes of the sender whose key has this fingerprint: another key begins anew. Without a memory every push
- * carries the key.
- */
-export function createHandshakes(memory: HandshakeMemory | undefined, fingerprint: string, log: Log): Handshakes {
-  if (memory === undefined) return { isDue: async () => true, sent: async () => {} };
-  const keyOf = (channel: string): string => `${fingerprint}:${channel}`;
+const always: NextHandshake = { isDue: true, sent: async () => {} };
+const never: NextHandshake = { isDue: false, sent: async () => {} };
 
-  async function recall(channel: string): Promise<Handshake | null | undefined> {
+/**
+ * Makes a {@link FindHandshake} of the sender whose key has this fingerprint: another key begins anew. Without a memory
+ * every push carries the key; with `false` none does.
+ */
+export function createHandshakes(
+  memory: HandshakeMemory | false | undefined,
+  fingerprint: string,
+  log: Log,
+): FindHandshake {
+  if (memory === undefined) return async () => always;
+  if (memory === false) return async () => never;
+
+  const recall = async (key: string): Promise<Handshake | null | undefined> => {
     try {
-      return await memory?.get(keyOf(channel));
+      return await memory.get(key);
     } catch (err) {
       log.warn({ err }, 'The memory of handshakes cannot be read: the push carries the key.');
       return undefined;
     }
-  }
+  };
 
-  return {
-    isDue: async (channel, now) => isHandshakeDue(await recall(channel), now),
-    sent: async (channel, now) => {
-      const before = await recall(channel);
-      const sent = Number.isInteger(before?.sent) && before !== null && before !== undefined ? before.sent + 1 : 1;
-      try {
-        await memory.set(keyOf(channel), { sent, lastAt: now });
-      } catch (err) {
-        log.warn({ err }, 'The memory of handshakes cannot be written: the next push carries the key again.');
-      }
-    },
+  const note = async (key: string, handshake: Handshake): Promise<void> => {
+    try {
+      await memory.set(key, handshake);
+    } catch (err) {
+      log.warn({ err }, 'The memory of handshakes cannot be written: the next push carries the key again.');
+    }
+  };
+
+  return async (channel, now) => {
+    const key = `${fingerprint}:${channel}`;
+    const before = await recall(key);
+    if (!isHandshakeDue(before, now)) return never;
+    const count = Number.isInteger(before?.sent) && before !== null && before !== undefined ? before.sent + 1 : 1;
+    return { isDue: true, sent: () => note(key, { sent: count, lastAt: now }) };
   };
 }

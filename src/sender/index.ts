@@ -1,7 +1,7 @@
 /** The sender library, `mailpush/sender`: pushes to a mail endpoint from an app server. */
 export { armorPrivateKey, generateKey, type PrivateKey, type PublicKey, parsePrivateKey } from '../crypto/index.js';
 export { type Disposition, MailpushError } from '../errors.js';
-export type { Urgency } from '../notify-spec/index.js';
+export type { InnerMediaType, Urgency } from '../notify-spec/index.js';
 export type { Log, Runtime } from '../runtime.js';
 export { createSender, type Sender } from './create-sender.js';
 export { PushError, type PushErrorCode } from './errors.js';

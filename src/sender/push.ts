@@ -1,4 +1,4 @@
-import type { Urgency } from '../notify-spec/index.js';
+import type { InnerMediaType, Urgency } from '../notify-spec/index.js';
 import type { PushError } from './errors.js';
 
 /** A Web Push subscription, as `PushSubscription.toJSON()` gives it (Push API §8). */
@@ -22,6 +22,18 @@ export interface PushOptions {
   readonly urgency?: Urgency;
   /** A later push with the same topic replaces this one (RFC 8030 §5.4): up to 32 base64url characters. */
   readonly topic?: string;
+  /**
+   * The push id: pushes of one channel with the same id are delivered once. For whoever may have sent this push before, such
+   * as a queue that outlasts the process, or a gateway. 1 to 64 visible ASCII characters other than `;`. Default: random.
+   */
+  readonly id?: string;
+  /** What the payload is: `application/vnd.mailpush.grant` is for gateways only. Default `application/octet-stream`. */
+  readonly contentType?: InnerMediaType;
+  /**
+   * Content coding of a payload that somebody else has encrypted already, such as `aes128gcm` (RFC 8291): an HTTP token of
+   * at most 32 characters. Not for a subscription with `keys`, whose payload is encrypted here. Default: none.
+   */
+  readonly contentCoding?: string;
   /** Gives the push up, with `ERR_ABORTED`. What is already on its way to the server may still arrive. */
   readonly signal?: AbortSignal;
 }

@@ -57,9 +57,10 @@ export interface SenderOptions {
   readonly key: string | PrivateKey;
   /**
    * Remembers which channels have been sent the key, so that later pushes need not carry it: a 200-byte push is 1.7 kB
-   * instead of 2.3. A `Map` will do for one process. Default: none, and every push carries the key.
+   * instead of 2.3. A `Map` will do for one process. `false`: no push carries the key, because devices have it from
+   * elsewhere, as those behind a gateway do. Default: none, and every push carries the key.
    */
-  readonly handshakes?: HandshakeMemory;
+  readonly handshakes?: HandshakeMemory | false;
   /**
    * Fingerprint of the key that this sender will change to, 40 hexadecimal digits. Every push announces it, and only to an
    * announced key does a device let a sender change: announce it until all devices have had a push, 28 days at most, and

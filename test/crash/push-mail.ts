@@ -39,7 +39,7 @@ export async function createPushWriter(from: string): Promise<PushWriter> {
         messageId: `<${id}@${from.split('@')[1]}>`,
         now: Date.now() - ageMs,
         options,
-        payload: { bytes: new TextEncoder().encode(payload) },
+        payload: { mediaType: 'application/octet-stream', bytes: new TextEncoder().encode(payload) },
         handshake,
         nextFingerprint: undefined,
       });
