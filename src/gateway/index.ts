@@ -1,2 +1,2 @@
 /** The Web Push gateway: HTTPS in front of the sender (docs/gateway.md). */
-export {};
+export type { GatewayOptions, GatewayTimes } from './gateway-options.js';

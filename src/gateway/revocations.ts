@@ -1,0 +1,48 @@
+import { createHash } from 'node:crypto';
+import { canonicalAddress } from '../notify-spec/index.js';
+import type { Runtime } from '../runtime.js';
+import type { EndpointName, Revocations, SealedEndpoint } from './parts.js';
+
+/** The most that are kept in memory; beyond them the one that expires first is forgotten. */
+const maxRevocations = 100_000;
+
+/** The name under which an endpoint is revoked. Its channel is 20 random bytes, so that nobody finds the address in it. */
+export function endpointRevocation({ address, channel }: EndpointName): string {
+  const name = `${channel} ${canonicalAddress(address)}`;
+  return `endpoint:${createHash('sha256').update(name).digest('base64url')}`;
+}
+
+/** The names under which a seal may have been revoked. */
+export function revocationsOf({ id, endpoint }: Pick<SealedEndpoint, 'id' | 'endpoint'>): readonly [string, string] {
+  return [sealRevocation(id), endpointRevocation(endpoint)];
+}
+
+/** The name under which one seal is revoked. */
+export function sealRevocation(id: string): string {
+  return `seal:${id}`;
+}
+
+/** Keeps revocations in memory: for this process alone, until it ends. */
+export function createRevocations({ now }: Pick<Runtime, 'now'>, most = maxRevocations): Revocations {
+  const ends = new Map<string, number>();
+
+  function revoke(name: string, until: number): void {
+    if (until * 1000 <= now()) return;
+    ends.set(name, Math.max(until, ends.get(name) ?? 0));
+    if (ends.size > most) makeRoom();
+  }
+
+  function makeRoom(): void {
+    for (const [name, until] of ends) if (until * 1000 <= now()) ends.delete(name);
+    if (ends.size <= most) return;
+    // A tenth at once, so that this is not done for each.
+    const soonest = [...ends].sort(([, a], [, b]) => a - b).slice(0, Math.ceil(most / 10));
+    for (const [name] of soonest) ends.delete(name);
+  }
+
+  return {
+    revokeSeal: async (id, until) => revoke(sealRevocation(id), until),
+    revokeEndpoint: async (endpoint, until) => revoke(endpointRevocation(endpoint), until),
+    isRevoked: async (seal) => revocationsOf(seal).some((name) => (ends.get(name) ?? 0) * 1000 > now()),
+  };
+}
