@@ -7,5 +7,7 @@ export { type OpenedMessage, type OpenOptions, open } from './open.js';
 export { type PeerMail, type PeerState, updatePeerState } from './peer-state.js';
 export { armorPrivateKey, parsePrivateKey, serializePrivateKey } from './private-key.js';
 export { parsePublicKey } from './public-key.js';
+export { type ReducedCertificate, rebuildCertificate } from './rebuild-certificate.js';
+export { reduceCertificate } from './reduce-certificate.js';
 export { type SealOptions, seal } from './seal.js';
 export type { Signature } from './signature.js';
