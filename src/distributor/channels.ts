@@ -44,7 +44,10 @@ export function createChannels(known: readonly Registration[]): Channels {
 
   return {
     get: (channel) => registrations.get(channel),
-    withToken: (token) => live().find((registration) => registration.token === token),
+    withToken: (token) =>
+      live()
+        .filter((registration) => registration.token === token)
+        .reduce<Registration | undefined>((a, b) => ((a?.registeredAt ?? 0) > b.registeredAt ? a : b), undefined),
     endedWithToken: (token) =>
       all()
         .filter(({ purpose, retiredAt, ...one }) => purpose === 'app' && retiredAt !== null && one.token === token)

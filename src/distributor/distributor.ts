@@ -5,15 +5,16 @@ import { createApps } from './apps/index.js';
 import { busName } from './bus-name.js';
 import { createChannels } from './channels.js';
 import { createDevice, minimumUrgency } from './device/index.js';
+import { createMailtoEndpoints } from './endpoints.js';
 import { createFolders } from './folders.js';
 import { createHealth, type Health } from './health.js';
 import { createHousekeeping } from './housekeeping.js';
-import { shortChannel } from './journal.js';
+import { logChange } from './journal.js';
 import { takeMail } from './mail-intake.js';
 import { createAnswers, createChangeTrust, management1, openManagement } from './management/index.js';
 import { createMisfiled } from './misfiled.js';
 import { createPostRoom } from './post-room.js';
-import { createRegistrar, distributor1, distributor2 } from './registration/index.js';
+import { createRegistrar, createRegistrations, distributor1, distributor2 } from './registration/index.js';
 import { openStore, type Registration, type Store } from './store/index.js';
 import { createTally } from './tally.js';
 
@@ -120,24 +121,25 @@ async function serve(
   const housekeeping = createHousekeeping({ channels, store, forget: room.forget, runtime });
 
   function changed(registration: Registration): void {
-    const { service, channel, retiredAt } = registration;
-    const event = retiredAt === null ? 'app.registered' : 'app.unregistered';
-    log.info({ event, service, channel: shortChannel(channel) }, 'An app has changed its registration.');
+    logChange(log, registration);
     room.registrationChanged(registration);
-    if (retiredAt !== null) void housekeeping.forgetChannels();
+    if (registration.retiredAt !== null) void housekeeping.forgetChannels();
   }
 
+  const busId = await busIdOf(bus);
+  const { trustChanged } = room;
+  const registrations = createRegistrations({ address, busId, channels, store, runtime, changed, trustChanged });
+  const endpoints = createMailtoEndpoints(channels);
   const registrar = createRegistrar({
     bus,
-    busId: await busIdOf(bus),
+    busId,
     ownNames: [busName],
     address,
     policy,
     channels,
-    store,
+    registrations,
+    endpoints,
     apps,
-    runtime,
-    changed,
   });
 
   const unwatch = await bus.watchNameOwners(({ name, newOwner }) => {
@@ -157,7 +159,7 @@ async function serve(
     await bus.requestName(busName);
     const parts = { channels, room, health, device, tally };
     const answers = createAnswers({ version, address, account, bus, ...parts, runtime });
-    const changeTrust = createChangeTrust({ channels, store, room, log });
+    const changeTrust = createChangeTrust({ channels, registrations, log });
     const management = { connect, interfaces: [management1(answers, changeTrust)], health, runtime };
     underWay.push((await openManagement(management, ended)).ended);
     log.info({ event: 'daemon.ready' }, 'The distributor is there for the apps.');

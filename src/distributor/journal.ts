@@ -1,9 +1,25 @@
 import { type MessageRef, sameMessage } from '../imap/index.js';
 import type { Log } from '../runtime.js';
 import type { ChannelState, Happening, Outcome } from './delivery/index.js';
+import type { Registration } from './store/index.js';
 
 /** Enough of a channel to follow it through the log, too little to push to it. */
 export const shortChannel = (channel: string): string => channel.slice(0, 6);
+
+/** Writes that a registration is new, was changed or replaced, or has ended. */
+export function logChange(log: Log, { purpose, service, channel, replacedAt, retiredAt }: Registration): void {
+  const facts = { channel: shortChannel(channel) };
+  if (purpose === 'grant') {
+    const event = retiredAt === null ? 'gateway.channel' : 'gateway.channel-ended';
+    log.info({ event, ...facts }, 'The control channel of a gateway has changed.');
+  } else if (retiredAt === null && replacedAt !== null) {
+    const event = 'app.replaced';
+    log.info({ event, service, ...facts }, 'An app has another endpoint: what comes for this one is still delivered.');
+  } else {
+    const event = retiredAt === null ? 'app.registered' : 'app.unregistered';
+    log.info({ event, service, ...facts }, 'An app has changed its registration.');
+  }
+}
 
 /** Writes what happens to the pushes of a channel into the log: who, what, when; never what was in them. */
 export function journal(log: Log, channel: string, event: Happening, state: ChannelState): void {

@@ -132,7 +132,7 @@ export function createPostRoom(options: PostRoomOptions): PostRoom {
       tally.forget(channel);
     },
     appAppeared: (service) => {
-      for (const registration of channels.live()) {
+      for (const registration of [...channels.live(), ...channels.draining()]) {
         if (registration.service === service) couriers.get(registration.channel)?.dispatch({ type: 'app appeared' });
       }
     },

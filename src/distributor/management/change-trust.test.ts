@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { registrationWith } from '../../../test/tools/registration.js';
-import { silentLog } from '../../runtime.js';
+import { createRuntime, silentLog } from '../../runtime.js';
 import { createChannels } from '../channels.js';
+import { createRegistrations } from '../registration/index.js';
 import { type Registration, StoreError } from '../store/index.js';
 import { createChangeTrust } from './change-trust.js';
 
@@ -19,12 +20,14 @@ function registrationOf(letter: string, change: Partial<Registration> = {}): Reg
   });
 }
 
-function createSetting(registrations: readonly Registration[]) {
-  const channels = createChannels(registrations);
+function createSetting(known: readonly Registration[]) {
+  const channels = createChannels(known);
   const saved: Registration[] = [];
   const told: Registration[] = [];
   const disk = { isFull: false };
-  const changeTrust = createChangeTrust({
+  const registrations = createRegistrations({
+    address: 'alice@example.org',
+    busId: 'this bus',
     channels,
     store: {
       saveRegistrations: async (given) => {
@@ -32,9 +35,11 @@ function createSetting(registrations: readonly Registration[]) {
         saved.push(...given);
       },
     },
-    room: { trustChanged: (registration) => void told.push(registration) },
-    log: silentLog,
+    runtime: createRuntime(),
+    changed: () => {},
+    trustChanged: (registration) => void told.push(registration),
   });
+  const changeTrust = createChangeTrust({ channels, registrations, log: silentLog });
   return { channels, saved, told, disk, changeTrust };
 }
 

@@ -3,15 +3,14 @@ import { isFingerprint } from '../../notify-spec/index.js';
 import type { Log } from '../../runtime.js';
 import type { Channels } from '../channels.js';
 import { shortChannel } from '../journal.js';
-import type { PostRoom } from '../post-room.js';
-import type { Registration, Store } from '../store/index.js';
+import type { Registrations } from '../registration/index.js';
+import type { Registration } from '../store/index.js';
 import type { TrustAnswer } from './status.js';
 
 /** What the user's word on who may push is carried out with. */
 export interface ChangeTrustOptions {
-  readonly channels: Pick<Channels, 'live' | 'get' | 'put'>;
-  readonly store: Pick<Store, 'saveRegistrations'>;
-  readonly room: Pick<PostRoom, 'trustChanged'>;
+  readonly channels: Pick<Channels, 'live' | 'draining'>;
+  readonly registrations: Pick<Registrations, 'inTurn' | 'saveTrust'>;
   readonly log: Log;
 }
 
@@ -24,7 +23,7 @@ export interface ChangeTrustOptions {
 export type ChangeTrust = (app: string, fingerprint: string) => Promise<TrustAnswer>;
 
 /** Makes it. */
-export function createChangeTrust({ channels, store, room, log }: ChangeTrustOptions): ChangeTrust {
+export function createChangeTrust({ channels, registrations, log }: ChangeTrustOptions): ChangeTrust {
   const refused = (errorName: string, sentence: string): BusError =>
     new BusError('ERR_BUS_ARGUMENT', sentence, { errorName });
 
@@ -41,29 +40,18 @@ export function createChangeTrust({ channels, store, room, log }: ChangeTrustOpt
       throw refused(errorNames.invalidArgs, 'A fingerprint has 40 hexadecimal digits: look at the key again.');
     }
     const fits = ({ service, channel }: Registration): boolean => service === app || shortChannel(channel) === app;
-    const before = channels.live().filter(fits);
-    if (before.length === 0) {
-      throw refused(errorNames.invalidArgs, 'No such app is registered: "mailpush apps" lists those that are.');
-    }
-    const changed = before.map((registration) => withTrust(registration, fingerprint.toLowerCase()));
-    // In memory at once, so that no push that is being recorded brings the old pin to the disk again.
-    changed.forEach((registration) => channels.put(registration));
-    changed.forEach((registration) => room.trustChanged(registration));
-    try {
-      await store.saveRegistrations(changed);
-    } catch (error) {
-      for (const { channel, sender, pin, next, peer } of before) {
-        const known = channels.get(channel);
-        if (known === undefined) continue;
-        const restored = { ...known, sender, pin, next, peer };
-        channels.put(restored);
-        room.trustChanged(restored);
+    return await registrations.inTurn(async () => {
+      // Whoever may not push to an app any more may not do so by an endpoint that it had before either.
+      const before = [...channels.live(), ...channels.draining()].filter(fits);
+      if (before.length === 0) {
+        throw refused(errorNames.invalidArgs, 'No such app is registered: "mailpush apps" lists those that are.');
       }
-      throw error;
-    }
-    for (const { service, channel } of changed) {
-      log.info({ event: 'app.trust', service, channel: shortChannel(channel) }, 'The user has said who may push.');
-    }
-    return { changed: changed.map(({ service, channel }) => ({ service, channel: shortChannel(channel) })) };
+      const changed = before.map((registration) => withTrust(registration, fingerprint.toLowerCase()));
+      await registrations.saveTrust(...changed);
+      for (const { service, channel } of changed) {
+        log.info({ event: 'app.trust', service, channel: shortChannel(channel) }, 'The user has said who may push.');
+      }
+      return { changed: changed.map(({ service, channel }) => ({ service, channel: shortChannel(channel) })) };
+    });
   };
 }

@@ -4,8 +4,10 @@ import { parseEndpoint } from '../../notify-spec/index.js';
 import { createRuntime } from '../../runtime.js';
 import { createChannels } from '../channels.js';
 import type { Pin } from '../delivery/index.js';
+import { createMailtoEndpoints } from '../endpoints.js';
 import { openStore, type Registration, type Store, StoreError } from '../store/index.js';
 import { createRegistrar, type RegistrarOptions } from './registrar.js';
+import { createRegistrations } from './registrations.js';
 import type { RegisterRequest } from './request.js';
 
 const pin: Pin = { fingerprint: 'a'.repeat(40), address: 'push@app.example', keydata: new Uint8Array([1]) };
@@ -40,24 +42,33 @@ async function createSetting(change: Partial<RegistrarOptions> = {}, directory?:
     if (disk.isFull) throw full;
     await store.saveRegistrations(registrations);
   };
+  const { address = 'alice@example.org', busId = 'this bus' } = change;
+  const registrations = createRegistrations({
+    address,
+    busId,
+    channels,
+    store: { saveRegistrations },
+    runtime: createRuntime(),
+    changed: (registration) => changed.push(registration),
+    trustChanged: () => {},
+  });
   const registrar = createRegistrar({
     bus: {
       uniqueName: ':1.2',
       nameOwner: async (name) => owners.get(name),
       listActivatableNames: async () => ['org.example.Started'],
     },
-    busId: 'this bus',
+    busId,
     ownNames: ['org.unifiedpush.Distributor.mailpush'],
-    address: 'alice@example.org',
+    address,
     policy: 'allow',
     channels,
-    store: { saveRegistrations },
+    registrations,
+    endpoints: createMailtoEndpoints(channels),
     apps: {
       newEndpoint: (app, endpoint) => told.push(`${app.service} ${app.token} v${app.protocol} ${endpoint}`),
       unregistered: (app, confirmation) => told.push(`${app.service} ${app.token} gone ${confirmation}`),
     },
-    runtime: createRuntime(),
-    changed: (registration) => changed.push(registration),
     ...change,
   });
   return { registrar, store, channels, owners, told, changed, disk };
@@ -346,13 +357,18 @@ describe('after a restart', () => {
     expect(sameBus.channels.live()).toEqual([]);
   });
 
-  it('with another address every app gets another endpoint, and the old channel is retired with it', async () => {
+  it('with another address every app gets another endpoint, and the old channel drains', async () => {
     const request = requestOf({ sender: 'f'.repeat(40), vapid: 'B'.repeat(87) });
     const { after } = await restarted({ address: 'bob@example.org' }, [request]);
     await after.registrar.refresh();
-    const [old] = after.channels.all().filter(({ retiredAt }) => retiredAt !== null);
+    const [old] = after.channels.draining();
     const [live] = after.channels.live();
-    expect(old).toMatchObject({ address: 'alice@example.org', token: 'token' });
+    expect(old).toMatchObject({
+      address: 'alice@example.org',
+      token: 'token',
+      replacedAt: expect.any(Number),
+      retiredAt: null,
+    });
     expect(live).toMatchObject({ ...request, address: 'bob@example.org', retiredAt: null, pin: null });
     expect(live?.channel).not.toBe(old?.channel);
     expect(after.told).toEqual([expect.stringMatching(/^org\.example\.App token v2 mailto:bob@example\.org\?/)]);

@@ -1,26 +1,28 @@
-import PQueue from 'p-queue';
-import { generateKey, serializePrivateKey } from '../../crypto/index.js';
-import { type Bus, failureReasons, isUniqueName } from '../../dbus/index.js';
-import { formatChannel, limits, NotifyError } from '../../notify-spec/index.js';
-import type { Runtime } from '../../runtime.js';
+import { type Bus, failureReasons } from '../../dbus/index.js';
+import { NotifyError } from '../../notify-spec/index.js';
 import type { Apps } from '../apps/index.js';
 import type { Channels } from '../channels.js';
-import type { Registration, Store } from '../store/index.js';
+import type { Endpoints } from '../endpoints.js';
+import type { Registration } from '../store/index.js';
 import { checkCaller } from './caller.js';
+import type { Registrations } from './registrations.js';
 import { type Checked, type CheckedRequest, checkRequest, type RegisterRequest, refuse } from './request.js';
 
 /** Registers and unregisters apps, the same for both versions of the interface. */
 export interface Registrar {
   /**
    * Registers an app, without the network. A token that is registered already keeps its channel. The endpoint follows by
-   * `NewEndpoint` after the reply.
+   * `NewEndpoint` after the reply; one of a gateway when it is there.
    */
   register(sender: string, request: RegisterRequest): Promise<Checked<undefined>>;
   /** Ends a registration on behalf of its app; the confirmation follows by `Unregistered`, also if it had ended before. */
   unregister(sender: string, token: string): Promise<Checked<undefined>>;
   /** Ends the registrations of a connection that is gone. */
   connectionGone(uniqueName: string): Promise<void>;
-  /** Brings registrations of an earlier run up to date: another address means new endpoints, a connection may be gone. */
+  /**
+   * Brings registrations of an earlier run up to date: another address or another gateway means new channels and endpoints, the
+   * old ones drain; a connection may be gone.
+   */
   refresh(): Promise<void>;
 }
 
@@ -33,12 +35,10 @@ export interface RegistrarOptions {
   readonly address: string;
   /** `deny`: no app may register. */
   readonly policy: 'allow' | 'deny';
-  readonly channels: Channels;
-  readonly store: Pick<Store, 'saveRegistrations'>;
+  readonly channels: Pick<Channels, 'get' | 'withToken' | 'endedWithToken' | 'live' | 'draining' | 'delete'>;
+  readonly registrations: Pick<Registrations, 'inTurn' | 'make' | 'save' | 'replace' | 'retire'>;
+  readonly endpoints: Endpoints;
   readonly apps: Pick<Apps, 'newEndpoint' | 'unregistered'>;
-  readonly runtime: Runtime;
-  /** Told of every new, changed or ended registration, after it is on disk. */
-  readonly changed: (registration: Registration) => void;
 }
 
 /** So many live registrations are enough for any desktop; more is a program gone wild. */
@@ -47,74 +47,32 @@ const maxPerService = 100;
 
 const done: Checked<undefined> = { ok: true, value: undefined };
 
-/** What pushes have taught about the sender of a channel. */
-const learnedOf = ({ pin, next, peer }: Registration): Pick<Registration, 'pin' | 'next' | 'peer'> => ({
-  pin,
-  next,
-  peer,
-});
-
 /** Makes a registrar. */
 export function createRegistrar(options: RegistrarOptions): Registrar {
-  const { bus, busId, ownNames, address, policy, channels, store, apps, runtime, changed } = options;
-  // One at a time, so that two calls with one token get one channel.
-  const serial = new PQueue({ concurrency: 1 });
+  const { bus, busId, ownNames, address, policy, channels, registrations, endpoints, apps } = options;
+  const { inTurn } = registrations;
 
+  /** Channels that drain do not count: no app can make one, and housekeeping bounds them. */
   function isFull(service: string): boolean {
     const live = channels.live();
     return live.length >= maxRegistrations || live.filter((one) => one.service === service).length >= maxPerService;
   }
 
-  async function make(request: CheckedRequest): Promise<Registration> {
-    const key = await generateKey({ address, now: runtime.now() });
-    const { protocol, service, token, description, vapid, sender } = request;
-    return {
-      protocol,
-      service,
-      token,
-      description,
-      vapid: vapid ?? null,
-      sender: sender ?? null,
-      channel: formatChannel(runtime.randomBytes(limits.channelBytes)),
-      busId: isUniqueName(service) ? busId : null,
-      address,
-      registeredAt: runtime.now(),
-      purpose: 'app',
-      replacedAt: null,
-      retiredAt: null,
-      key: serializePrivateKey(key),
-      pin: null,
-      next: null,
-      peer: null,
-      gateway: null,
-    };
-  }
-
-  /** In memory at once, so that what is learned meanwhile is not lost; back again if the disk does not take it. */
-  async function save(...registrations: readonly Registration[]): Promise<void> {
-    const before = registrations.map(({ channel }) => ({ channel, known: channels.get(channel) }));
-    for (const registration of registrations) channels.put(registration);
-    try {
-      await store.saveRegistrations(registrations);
-    } catch (error) {
-      for (const { channel, known } of before) {
-        if (known === undefined) channels.delete(channel);
-        else channels.put({ ...known, ...learnedOf(channels.get(channel) ?? known) });
-      }
-      throw error;
-    }
-    for (const registration of registrations) changed(registration);
+  function tell(registration: Registration, endpoint: string | undefined): void {
+    if (endpoint !== undefined) apps.newEndpoint(registration, endpoint);
   }
 
   async function registerNew(request: CheckedRequest): Promise<Checked<undefined>> {
     if (isFull(request.service)) {
       return refuse(failureReasons.actionRequired, 'There are too many registrations already.');
     }
-    const made = await make(request);
+    const { vapid = null, sender = null, ...rest } = request;
+    const gateway = endpoints.gatewayFor({ sender });
+    const made = await registrations.make({ ...rest, purpose: 'app', vapid, sender, gateway });
     try {
-      const endpoint = await channels.endpoint(made);
-      await save(made);
-      apps.newEndpoint(made, endpoint);
+      const endpoint = await endpoints.endpointOf(made);
+      await registrations.save(made);
+      tell(made, endpoint);
       return done;
     } catch (error) {
       channels.delete(made.channel);
@@ -128,35 +86,39 @@ export function createRegistrar(options: RegistrarOptions): Registrar {
     if (before?.service !== request.service) {
       return refuse(failureReasons.unauthorized, 'This token belongs to another service.');
     }
-    const endpoint = await channels.endpoint(before);
+    const { protocol, description, vapid = null } = request;
+    const endpoint = await endpoints.endpointOf({ ...before, vapid });
     // Looked up again, because a pin may have been set meanwhile.
     const known = channels.get(channel) ?? before;
     const trusted = known.pin?.fingerprint ?? known.sender;
     if (request.sender !== undefined && request.sender !== (trusted ?? request.sender)) {
       return refuse(failureReasons.unauthorized, 'This token has another sender: unregister it first.');
     }
-    const { protocol, description, vapid } = request;
     const sender = known.sender ?? request.sender ?? null;
-    const registration = { ...known, protocol, description, vapid: vapid ?? null, sender };
-    await save(registration);
-    apps.newEndpoint(registration, endpoint);
+    const registration = { ...known, protocol, description, vapid, sender };
+    await registrations.save(registration);
+    tell(registration, endpoint);
     return done;
   }
 
-  async function retire({ channel }: Registration): Promise<void> {
-    const registration = channels.get(channel);
-    if (registration !== undefined) await save({ ...registration, retiredAt: runtime.now() });
+  /** A channel belongs to one address and one gateway; with another one an app gets another channel. */
+  async function move(registration: Registration): Promise<void> {
+    const { purpose, service, token, protocol, description, vapid, sender, channel } = registration;
+    const gateway = endpoints.gatewayFor(registration);
+    const app = { purpose, service, token, protocol, description, vapid, sender, gateway };
+    const moved = await registrations.make(app);
+    const endpoint = await endpoints.endpointOf(moved);
+    if (await registrations.replace(channel, moved)) tell(moved, endpoint);
   }
 
-  /** A channel belongs to one address; with another address an app gets another channel. */
-  async function move(registration: Registration): Promise<void> {
-    const { vapid, sender, ...request } = registration;
-    const moved = await make({ ...request, vapid: vapid ?? undefined, sender: sender ?? undefined });
-    const endpoint = await channels.endpoint(moved);
-    const retired = { ...(channels.get(registration.channel) ?? registration), retiredAt: runtime.now() };
-    await save(retired, moved);
-    apps.newEndpoint(moved, endpoint);
+  /** The channels that one has replaced: they end together with it. */
+  function drainingInto({ token, service }: Registration): string[] {
+    const draining = channels.draining().filter((one) => one.token === token && one.service === service);
+    return draining.map(({ channel }) => channel);
   }
+
+  const isOutdated = (registration: Registration): boolean =>
+    registration.address !== address || registration.gateway?.url !== endpoints.gatewayFor(registration)?.url;
 
   return {
     register: async (sender, request) => {
@@ -164,7 +126,7 @@ export function createRegistrar(options: RegistrarOptions): Registrar {
       if (!checked.ok) return checked;
       if (policy === 'deny') return refuse(failureReasons.unauthorized, 'The user lets no app register.');
       const { service, token } = checked.value;
-      return await serial.add(async () => {
+      return await inTurn(async () => {
         // In its turn, so that the end of the caller's connection cannot be handled before its registration is there.
         const allowed = await checkCaller(bus, sender, service, ownNames);
         if (!allowed.ok) return allowed;
@@ -175,29 +137,30 @@ export function createRegistrar(options: RegistrarOptions): Registrar {
       });
     },
     unregister: async (sender, token) =>
-      await serial.add(async () => {
+      await inTurn(async () => {
         // Asked once more: the confirmation may have been lost with the daemon that was to send it.
-        const registration = channels.withToken(token) ?? channels.endedWithToken(token);
+        const draining = channels.draining().find((one) => one.token === token);
+        const registration = channels.withToken(token) ?? draining ?? channels.endedWithToken(token);
         if (registration === undefined) return refuse(failureReasons.internalError, 'This token is not registered.');
         const allowed = await checkCaller(bus, sender, registration.service, ownNames);
         if (!allowed.ok) return allowed;
-        if (registration.retiredAt === null) await retire(registration);
+        await registrations.retire(registration.channel, ...drainingInto(registration));
         apps.unregistered(registration, true);
         return done;
       }),
     connectionGone: async (uniqueName) =>
-      await serial.add(async () => {
-        for (const registration of channels.live()) {
-          if (registration.service === uniqueName && registration.busId === busId) await retire(registration);
-        }
+      await inTurn(async () => {
+        const open = [...channels.live(), ...channels.draining()];
+        const gone = open.filter((one) => one.service === uniqueName && one.busId === busId);
+        await registrations.retire(...gone.map(({ channel }) => channel));
       }),
     refresh: async () =>
-      await serial.add(async () => {
-        for (const registration of channels.live()) {
-          const { busId: bornOn, service } = registration;
+      await inTurn(async () => {
+        for (const registration of [...channels.live(), ...channels.draining()]) {
+          const { busId: bornOn, service, channel } = registration;
           const isGone = bornOn !== null && (bornOn !== busId || (await bus.nameOwner(service)) === undefined);
-          if (isGone) await retire(registration);
-          else if (registration.address !== address) await move(registration);
+          if (isGone) await registrations.retire(channel);
+          else if (registration.replacedAt === null && isOutdated(registration)) await move(registration);
         }
       }),
   };
