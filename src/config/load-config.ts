@@ -1,6 +1,7 @@
 import { readCertificates } from './certificates.js';
 import { credentialsOf, type GetSecret } from './credentials.js';
 import { ConfigError } from './errors.js';
+import { parseGatewayUrl } from './gateway-url.js';
 import { type ImapLocation, parseImapUrl } from './imap-url.js';
 import { type ConfigFile, readConfigFile } from './schema.js';
 import { isLoopback } from './server-url.js';
@@ -21,6 +22,8 @@ export interface Config {
   readonly pollMs: number;
   readonly keepRejected: boolean;
   readonly apps: 'allow' | 'deny';
+  /** The origin of the gateway that apps get endpoints of; undefined: they get `mailto:` endpoints. */
+  readonly gateway: string | undefined;
   /** Keys and sections that are set but not used by this version. */
   readonly unused: readonly string[];
 }
@@ -59,9 +62,15 @@ function sieveOf(account: Account, imap: Config['imap'], file: string): Config['
   return { ...location, user: location.user ?? imap.user };
 }
 
+function gatewayOf({ gateway }: Account, file: string): Config['gateway'] {
+  if (gateway === undefined) return undefined;
+  const location = parseGatewayUrl(gateway);
+  if ('problem' in location) throw new ConfigError('ERR_CONFIG_KEY', `${file}: account.gateway ${location.problem}.`);
+  return location.origin;
+}
+
 function unusedOf({ account, gateway }: ConfigFile): string[] {
-  const keys = (['gateway', 'smtp'] as const).filter((key) => account[key] !== undefined);
-  return [...keys.map((key) => `account.${key}`), ...(gateway === undefined ? [] : ['[gateway]'])];
+  return [...(account.smtp === undefined ? [] : ['account.smtp']), ...(gateway === undefined ? [] : ['[gateway]'])];
 }
 
 /**
@@ -85,6 +94,7 @@ export async function loadConfig(file: string): Promise<Config> {
     pollMs: account.poll_seconds * 1000,
     keepRejected: account.keep_rejected,
     apps: account.apps,
+    gateway: gatewayOf(account, file),
     unused: unusedOf(read.config),
   };
 }

@@ -56,7 +56,9 @@ const accountEntries = {
   ),
   ca_file: v.pipe(
     v.optional(text),
-    v.description('Certificates in PEM of a private authority, trusted instead of the usual ones.'),
+    v.description(
+      'Certificates in PEM of a private authority, trusted instead of the usual ones; for the gateway, beside them.',
+    ),
     v.examples(['/etc/ssl/private-ca.pem']),
   ),
   poll_seconds: v.pipe(
@@ -78,7 +80,9 @@ const accountEntries = {
   ),
   gateway: v.pipe(
     v.optional(text),
-    v.description('A gateway for ordinary Web Push servers. Not used by this version.'),
+    v.description(
+      'A gateway (https://host, no path), so that ordinary Web Push servers can push to your apps; without one only app servers that send mail can. http:// goes to this machine only.',
+    ),
     v.examples(['https://push.example.org']),
   ),
   smtp: v.pipe(
