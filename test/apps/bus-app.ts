@@ -25,7 +25,9 @@ export interface BusApp {
   answer: (member: string) => Promise<readonly unknown[]>;
   /** The endpoints that it was told for a token. */
   endpoints(token: string): string[];
-  /** The messages that it got for a token, as text. */
+  /** The messages that it got for a token, as they came. */
+  payloads(token: string): Uint8Array[];
+  /** The same as text. */
   messages(token: string): string[];
   /** The reply of version 1's Register. */
   register1(service: string, token: string, description?: string): Promise<readonly unknown[]>;
@@ -78,13 +80,10 @@ export async function startBusApp(address: string, options: BusAppOptions): Prom
   const called = (interfaceName: string, member: string, signature: string, args: readonly unknown[]) =>
     bus.call({ destination: distributor, path: distributorPath, interface: interfaceName, member, signature, args });
 
-  /** Token and value of each call of this kind. */
-  function told(member: string, value: (args: readonly unknown[]) => string): { token: string; value: string }[] {
-    const calls = heard.filter((one) => one.member === member);
-    return calls.map(({ args }) => ({
-      token: protocol === 1 ? String(args[0]) : text(args[0], 'token'),
-      value: value(args),
-    }));
+  /** What each call of this kind for a token had to say. */
+  function told<T>(member: string, token: string, value: (args: readonly unknown[]) => T): T[] {
+    const tokenOf = ([first]: readonly unknown[]): string => (protocol === 1 ? String(first) : text(first, 'token'));
+    return heard.filter((one) => one.member === member && tokenOf(one.args) === token).map(({ args }) => value(args));
   }
 
   const app: BusApp = {
@@ -93,16 +92,13 @@ export async function startBusApp(address: string, options: BusAppOptions): Prom
     heard,
     answer: async () => silence,
     endpoints: (token) =>
-      told('NewEndpoint', (args) => (protocol === 1 ? String(args[1]) : text(args[0], 'endpoint')))
-        .filter((one) => one.token === token)
-        .map(({ value }) => value),
-    messages: (token) =>
-      told('Message', ([first, second]) => {
+      told('NewEndpoint', token, ([first, second]) => (protocol === 1 ? String(second) : text(first, 'endpoint'))),
+    payloads: (token) =>
+      told('Message', token, ([first, second]) => {
         const bytes = protocol === 1 ? second : variantValue(first as VariantDict, 'message', 'ay');
-        return Buffer.from(bytes as Uint8Array).toString();
-      })
-        .filter((one) => one.token === token)
-        .map(({ value }) => value),
+        return new Uint8Array(bytes as Uint8Array);
+      }),
+    messages: (token) => app.payloads(token).map((bytes) => Buffer.from(bytes).toString()),
     register1: (service, token, description = '') =>
       called(interfaceNames.distributor1, 'Register', 'sss', [service, token, description]),
     register2: async (fields) => {

@@ -1,0 +1,77 @@
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { request } from 'node:http';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+
+const tls = (name: string): string => fileURLToPath(new URL(`../../fixtures/tls/${name}`, import.meta.url));
+
+/** A certificate for `localhost` by the authority of the tests, and its key. */
+export const localCertificate: { readonly cert: string; readonly key: string } = {
+  cert: tls('localhost.pem'),
+  key: tls('localhost.key'),
+};
+
+/** A front proxy as administrators put it before a gateway: HTTPS outside, plain HTTP inside. */
+export interface TlsFront {
+  /** How clients reach it. */
+  readonly url: string;
+  /** Sends from now on what comes in there. */
+  pointTo(port: number): void;
+  /** Cuts each answer instead of handing it on, once it has come from inside; `seen` gets its status. */
+  cutAnswers(seen: ((status: number) => void) | undefined): void;
+  stop(): Promise<void>;
+}
+
+/** Starts one on a free port; without anything behind it, its answer is 502. */
+export async function startTlsFront(): Promise<TlsFront> {
+  const sockets = new Set<Duplex>();
+  let target: number | undefined;
+  let cut: ((status: number) => void) | undefined;
+  const options = { cert: readFileSync(localCertificate.cert), key: readFileSync(localCertificate.key) };
+  const server = createServer(options, (incoming, outgoing) => {
+    const { method, url: path, headers, socket } = incoming;
+    const fail = (): void => {
+      if (!outgoing.headersSent) outgoing.writeHead(502);
+      outgoing.end();
+    };
+    if (target === undefined) return fail();
+    const forwarded = { ...headers, 'x-forwarded-for': socket.remoteAddress ?? '', 'x-forwarded-proto': 'https' };
+    const inner = request({ host: '127.0.0.1', port: target, method, path, headers: forwarded }, (answer) => {
+      if (cut !== undefined) {
+        cut(answer.statusCode ?? 0);
+        answer.resume();
+        socket.destroy();
+        return;
+      }
+      outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
+      answer.pipe(outgoing);
+      answer.on('error', fail);
+    });
+    inner.on('error', fail);
+    incoming.pipe(inner);
+  });
+  server.on('connection', (socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    url: `https://localhost:${(server.address() as AddressInfo).port}`,
+    pointTo: (port) => {
+      target = port;
+    },
+    cutAnswers: (seen) => {
+      cut = seen;
+    },
+    stop: async () => {
+      const closed = once(server, 'close');
+      server.close();
+      for (const socket of sockets) socket.destroy();
+      await closed;
+    },
+  };
+}
