@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Connector, createConnector, type Registration } from '../../src/connector/index.js';
+import { type Connector, createConnector } from '../../src/connector/index.js';
 import { describeEachMailServer } from '../mail-servers/index.js';
 import { openInbox } from './inbox.js';
 import { fillMailbox, type Letter, snapshot, snapshotApartFromHandled } from './ordinary-mail.js';
