@@ -17,7 +17,7 @@ export class BoundedLimiter extends RateLimiterMemory {
   readonly #keys = new Set<string>();
   readonly #maxKeys: number;
 
-  constructor({ points, seconds }: Rate, most = maxKeys) {
+  constructor({ points, seconds }: Rate, most: number = maxKeys) {
     super({ points, duration: seconds, keyPrefix: '' });
     this.#maxKeys = most;
   }

@@ -23,7 +23,7 @@ export function sealRevocation(id: string): string {
 }
 
 /** Keeps revocations in memory: for this process alone, until it ends. */
-export function createRevocations({ now }: Pick<Runtime, 'now'>, most = maxRevocations): Revocations {
+export function createRevocations({ now }: Pick<Runtime, 'now'>, most: number = maxRevocations): Revocations {
   const ends = new Map<string, number>();
 
   function revoke(name: string, until: number): void {
