@@ -1,0 +1,141 @@
+import {
+  createServer as createHttpServer,
+  type IncomingMessage,
+  METHODS,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
+import type { Readable } from 'node:stream';
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { explainToClient } from './answer-error.js';
+import { checkHeader } from './check-header.js';
+import { createExchanges } from './exchanges.js';
+import { GatewayError } from './gateway-error.js';
+import type { GatewayParts } from './parts.js';
+import { readBody } from './read-body.js';
+import { createSocketErrors, formatAnswer } from './socket-errors.js';
+
+/** Options of {@link createServer}. */
+export interface ServerOptions {
+  /**
+   * The proxies whose `X-Forwarded-For` is believed: addresses or networks, such as `127.0.0.1` or `10.0.0.0/8`. Default: none,
+   * and a client is who holds the connection.
+   */
+  readonly trustProxy?: readonly string[];
+  /** Serves HTTPS with these files, in PEM. Default: HTTP, for a proxy in front. */
+  readonly tls?: { readonly key: string | Buffer; readonly cert: string | Buffer };
+  /** Milliseconds in which the header of a request has to be there, and a TLS handshake done. Default 10 000. */
+  readonly headerTimeoutMs?: number;
+  /** Milliseconds in which a whole request has to be there. Default 20 000. */
+  readonly requestTimeoutMs?: number;
+  /** How often those two are looked after, in milliseconds. Default 1000. */
+  readonly checkIntervalMs?: number;
+  /** Milliseconds that a connection is kept for a next request: longer than the proxy in front keeps it. Default 75 000. */
+  readonly keepAliveMs?: number;
+  /** Most connections at once; more are cut as they come. Default 2000. */
+  readonly maxConnections?: number;
+}
+
+/** Largest header of a request with its URL; a VAPID header is under 1 kB. */
+const maxHeaderBytes = 16_384;
+const jsonType = 'application/json; charset=utf-8';
+/** Longer than any seal, and than what a client could mistake for one. */
+const maxParamChars = 1024;
+
+/**
+ * Makes the HTTP server of a gateway, which does not listen yet. Every error is answered in JSON, whatever was wrong;
+ * nothing that a client says of itself is believed; every size, count and time is bounded.
+ */
+export function createServer(parts: GatewayParts, options: ServerOptions = {}): FastifyInstance {
+  const { log } = parts.runtime;
+  const exchanges = createExchanges(parts);
+  const answerSocket = createSocketErrors(exchanges, parts.runtime);
+  const { trustProxy = [] } = options;
+
+  const answer = (error: unknown, reply: FastifyReply): void => {
+    const told = explainToClient(error, log);
+    reply.status(told.status).headers(told.headers).type(jsonType).send(told.body);
+  };
+
+  const server = fastify({
+    serverFactory: (handle) =>
+      openServer(options, (request, response) => {
+        exchanges.begin(request, response);
+        handle(request, response);
+      }),
+    ...(trustProxy.length === 0 ? {} : { trustProxy: [...trustProxy] }),
+    routerOptions: { maxParamLength: maxParamChars },
+    return503OnClosing: false, // what is asked for on an open connection is still served, and then the connection ends
+    clientErrorHandler: answerSocket,
+    frameworkErrors: (error, _request, reply) => answer(error, reply),
+  });
+  server.server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
+    exchanges.begin(request, response);
+    const sentence = 'The gateway meets no expectation but 100-continue; leave Expect out.';
+    const { status, body } = new GatewayError('ERR_GATEWAY_EXPECTATION', sentence);
+    const text = JSON.stringify(body);
+    response.writeHead(status, {
+      'Content-Type': jsonType,
+      'Content-Length': Buffer.byteLength(text),
+      Connection: 'close',
+    });
+    response.end(text);
+  });
+  server.server.on('connect', (_request, socket) => {
+    const headers = { Allow: '' };
+    socket.end(formatAnswer(new GatewayError('ERR_GATEWAY_METHOD', 'The gateway is no proxy.', { headers })));
+  });
+
+  for (const method of METHODS) {
+    if (!server.supportedMethods.includes(method)) server.addHttpMethod(method, { hasBody: true });
+  }
+  server.removeAllContentTypeParsers();
+  server.addContentTypeParser('*', async (request: FastifyRequest, payload: Readable) => {
+    return await readBody(payload, request.routeOptions.bodyLimit);
+  });
+  server.addHook('onRequest', async (request) => {
+    const { raw } = request;
+    exchanges.routed(raw, request.routeOptions.url ?? 'none');
+    checkHeader(raw);
+    // A body is bytes, whatever it says of itself; fastify would refuse what it cannot parse, and what has no type.
+    raw.headers['content-type'] = 'application/octet-stream';
+  });
+  let closing = false;
+  server.addHook('preClose', async () => {
+    closing = true;
+  });
+  server.addHook('onSend', async (request, reply) => {
+    // What is left of a body would be read as the next request.
+    if (closing || !request.raw.complete) reply.header('Connection', 'close');
+  });
+  server.setErrorHandler((error, _request, reply) => answer(error, reply));
+  server.setNotFoundHandler(async () => {
+    throw new GatewayError('ERR_GATEWAY_PATH', 'There is no such path; push to an endpoint as the app gave it.');
+  });
+  return server;
+}
+
+function openServer(
+  options: ServerOptions,
+  handle: (request: IncomingMessage, response: ServerResponse) => void,
+): Server {
+  const { headerTimeoutMs = 10_000, requestTimeoutMs = 20_000, checkIntervalMs = 1000 } = options;
+  const bounds = {
+    maxHeaderSize: maxHeaderBytes,
+    headersTimeout: headerTimeoutMs,
+    requestTimeout: requestTimeoutMs,
+    connectionsCheckingInterval: checkIntervalMs,
+    keepAliveTimeout: options.keepAliveMs ?? 75_000,
+    requireHostHeader: false, // checked by us: Node's answer has no body
+  };
+  const { tls } = options;
+  const server =
+    tls === undefined
+      ? createHttpServer(bounds, handle)
+      : (createHttpsServer({ ...bounds, ...tls, handshakeTimeout: headerTimeoutMs }, handle) as unknown as Server);
+  // Counted by us: Node would leave out what comes after the limit, as if it had not been sent.
+  server.maxHeadersCount = 0;
+  server.maxConnections = options.maxConnections ?? 2000;
+  return server;
+}
