@@ -22,18 +22,22 @@ export function sealRevocation(id: string): string {
   return `seal:${id}`;
 }
 
-/** Keeps revocations in memory: for this process alone, until it ends. */
-export function createRevocations({ now }: Pick<Runtime, 'now'>, most: number = maxRevocations): Revocations {
-  const ends = new Map<string, number>();
+/** Revocations of this process, and what it has been told. */
+export interface RevocationMemory {
+  /** Notes a name until a time in seconds since 1970. */
+  readonly revoke: (name: string, until: number) => void;
+  readonly has: (name: string) => boolean;
+  /** What is revoked now, and until when. */
+  readonly entries: () => readonly (readonly [name: string, until: number])[];
+}
 
-  function revoke(name: string, until: number): void {
-    if (until * 1000 <= now()) return;
-    ends.set(name, Math.max(until, ends.get(name) ?? 0));
-    if (ends.size > most) makeRoom();
-  }
+/** Makes it, bounded. */
+export function createRevocationMemory({ now }: Pick<Runtime, 'now'>, most: number = maxRevocations): RevocationMemory {
+  const ends = new Map<string, number>();
+  const isOver = (until: number): boolean => until * 1000 <= now();
 
   function makeRoom(): void {
-    for (const [name, until] of ends) if (until * 1000 <= now()) ends.delete(name);
+    for (const [name, until] of ends) if (isOver(until)) ends.delete(name);
     if (ends.size <= most) return;
     // A tenth at once, so that this is not done for each.
     const soonest = [...ends].sort(([, a], [, b]) => a - b).slice(0, Math.ceil(most / 10));
@@ -41,8 +45,21 @@ export function createRevocations({ now }: Pick<Runtime, 'now'>, most: number = 
   }
 
   return {
-    revokeSeal: async (id, until) => revoke(sealRevocation(id), until),
-    revokeEndpoint: async (endpoint, until) => revoke(endpointRevocation(endpoint), until),
-    isRevoked: async (seal) => revocationsOf(seal).some((name) => (ends.get(name) ?? 0) * 1000 > now()),
+    revoke: (name, until) => {
+      if (isOver(until)) return;
+      ends.set(name, Math.max(until, ends.get(name) ?? 0));
+      if (ends.size > most) makeRoom();
+    },
+    has: (name) => !isOver(ends.get(name) ?? 0),
+    entries: () => [...ends].filter(([, until]) => !isOver(until)),
+  };
+}
+
+/** Keeps revocations in memory: for this process alone, until it ends. */
+export function createRevocations(memory: RevocationMemory): Revocations {
+  return {
+    revokeSeal: async (id, until) => memory.revoke(sealRevocation(id), until),
+    revokeEndpoint: async (endpoint, until) => memory.revoke(endpointRevocation(endpoint), until),
+    isRevoked: async (seal) => revocationsOf(seal).some(memory.has),
   };
 }
