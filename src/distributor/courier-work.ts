@@ -2,18 +2,20 @@ import { type PeerState, updatePeerState } from '../crypto/index.js';
 import { ImapError, type Mailbox } from '../imap/index.js';
 import { limits } from '../notify-spec/index.js';
 import type { Runtime } from '../runtime.js';
-import type { Apps } from './apps/index.js';
+import type { AppAddress, Apps } from './apps/index.js';
 import type { Channels } from './channels.js';
 import {
   type CourierWork,
   isLater,
   judge,
   type OpenedMail,
+  type Push,
   sameTrust,
   type TopicMark,
   type Trust,
 } from './delivery/index.js';
 import type { Folders } from './folders.js';
+import type { GrantOutcome, Grants } from './grants.js';
 import { journal, journalEnd, shortChannel } from './journal.js';
 import type { Misfiled } from './misfiled.js';
 import { openMail } from './open-mail.js';
@@ -30,6 +32,7 @@ export interface WorkOptions {
   readonly channels: Channels;
   readonly store: Pick<Store, 'record' | 'wasDelivered' | 'lastOfTopic'>;
   readonly apps: Pick<Apps, 'message'>;
+  readonly grants: Grants;
   readonly tally: Pick<Tally, 'happened' | 'ended'>;
   readonly runtime: Runtime;
 }
@@ -39,14 +42,32 @@ function sameKey(a: PeerState, b: PeerState | undefined): boolean {
   return one === other || (one !== undefined && other !== undefined && Buffer.compare(one, other) === 0);
 }
 
+const answerOf = { accepted: 'accepted', unwanted: 'unwanted', unavailable: 'unreachable' } as const satisfies Record<
+  GrantOutcome,
+  string
+>;
+
 /** Makes the hands of one channel. */
 export function createCourierWork(channel: string, options: WorkOptions): CourierWork {
-  const { mailbox, removals, folders, misfiled, channels, store, apps, tally, runtime } = options;
+  const { mailbox, removals, folders, misfiled, channels, store, apps, grants, tally, runtime } = options;
 
   function registration(): Registration {
     const known = channels.get(channel);
     if (known === undefined) throw new Error('This channel is forgotten.');
     return known;
+  }
+
+  /** An app may speak another version by now than when it got a channel that drains. */
+  function appOf(known: Registration): AppAddress {
+    const current = known.replacedAt === null ? known : channels.withToken(known.token);
+    return current?.service === known.service ? current : known;
+  }
+
+  async function deliver(push: Push): ReturnType<CourierWork['deliver']> {
+    const known = registration();
+    if (known.purpose === 'app') return await apps.message(appOf(known), push);
+    const { payload, signer } = push;
+    return answerOf[await grants.take({ registration: known, payload, signer })];
   }
 
   /** A push that its app has had all the time while a later one of its topic ended is no more the latest. */
@@ -55,6 +76,8 @@ export function createCourierWork(channel: string, options: WorkOptions): Courie
     return mark !== undefined && last !== undefined && isLater(last, mark) ? undefined : mark;
   }
 
+  /** What becomes of grants is nothing that a user has to know. */
+  const isCounted = channels.get(channel)?.purpose !== 'grant';
   /** Whether what is known of the sender is not on disk yet. */
   let isBehind = false;
 
@@ -92,13 +115,14 @@ export function createCourierWork(channel: string, options: WorkOptions): Courie
     },
     judge: (mail, message, { trust, retired }) => {
       meet(mail);
-      const { address, sender } = registration();
+      const { address, sender, purpose } = registration();
       const wasDelivered = (id: string): boolean => store.wasDelivered(channel, id);
       const lastOfTopic = (topic: string): TopicMark | undefined => store.lastOfTopic(channel, topic);
-      const known = { channel, address, trust, sender: sender ?? undefined, retired, wasDelivered, lastOfTopic };
+      const named = sender ?? undefined;
+      const known = { channel, purpose, address, trust, sender: named, retired, wasDelivered, lastOfTopic };
       return judge(mail, { ...known, message, now: runtime.now() });
     },
-    deliver: async (push) => await apps.message(registration(), push),
+    deliver,
     record: async ({ message, outcome, mark, trust }) => {
       const known = learned(trust);
       const registration = isBehind ? known : undefined;
@@ -106,7 +130,7 @@ export function createCourierWork(channel: string, options: WorkOptions): Courie
       try {
         await store.record({ channel, outcome, mark: latest(mark), registration });
         journalEnd(runtime.log, channel, message, outcome);
-        tally.ended(channel, outcome);
+        if (isCounted) tally.ended(channel, outcome);
       } catch (error) {
         // The next record has to bring it there.
         isBehind ||= registration !== undefined;
@@ -125,7 +149,7 @@ export function createCourierWork(channel: string, options: WorkOptions): Courie
       folders.of(message.folder).letGo(message);
     },
     happened: (event, state) => {
-      tally.happened(channel, event);
+      if (isCounted) tally.happened(channel, event);
       if (event.type === 'opened' && event.verdict.kind !== 'unreadable') misfiled.opened(event.message);
       journal(runtime.log, channel, event, state);
     },

@@ -7,6 +7,7 @@ import { createChannels } from './channels.js';
 import { createDevice, minimumUrgency } from './device/index.js';
 import { createMailtoEndpoints } from './endpoints.js';
 import { createFolders } from './folders.js';
+import { noGrants } from './grants.js';
 import { createHealth, type Health } from './health.js';
 import { createHousekeeping } from './housekeeping.js';
 import { logChange } from './journal.js';
@@ -109,6 +110,7 @@ async function serve(
     channels,
     store,
     apps,
+    grants: noGrants,
     tally,
     runtime,
   });

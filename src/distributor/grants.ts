@@ -20,7 +20,13 @@ export type GrantOutcome =
   /** It could not be written down: it is tried again until its time is up, as is one for which `take` rejects. */
   | 'unavailable';
 
-/** Takes the grants that gateways send. */
+/**
+ * Takes the grants that gateways send. Whoever signed one is not pinned by that: who may grant is who answers to what was asked
+ * for. A pin that is set on the control channel holds for it as for any other.
+ */
 export interface Grants {
   take(grant: ArrivedGrant): Promise<GrantOutcome>;
 }
+
+/** Without a gateway nobody has asked for any. */
+export const noGrants: Grants = { take: async () => 'unwanted' };

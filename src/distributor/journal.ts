@@ -42,6 +42,8 @@ export function journal(log: Log, channel: string, event: Happening, state: Chan
       return log.info({ event: 'push.unreachable', ...facts }, 'The app is not running, its push is kept.');
     case 'removed':
       return log.info({ event: 'push.removed', ...facts }, 'The mail of a push was removed.');
+    case 'unwanted':
+      return log.warn({ event: 'push.unwanted', ...facts }, 'Nobody asked for what has come: it is refused.');
     case 'gone':
     case 'renumbered':
     case 'app appeared':

@@ -1,172 +1,19 @@
-import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { createManualTime } from '../../test/tools/manual-time.js';
-import { registrationWith } from '../../test/tools/registration.js';
+import { describe, expect, it } from 'vitest';
+import {
+  channelOf,
+  createSetting,
+  minute,
+  now,
+  pushMail,
+  registrationOf,
+  senders,
+  settled,
+} from '../../test/tools/post-room-setting.js';
 import { temporaryDirectory } from '../../test/tools/temporary-directory.js';
-import { formatAutocrypt, generateKey, type PrivateKey, seal, serializePrivateKey } from '../crypto/index.js';
-import { type Found, ImapError, type MailboxEvent, type MessageRef } from '../imap/index.js';
-import { composeInner, composeMail, type Urgency } from '../notify-spec/index.js';
 import type { Answer } from './apps/index.js';
-import { createChannels } from './channels.js';
-import { createFolders } from './folders.js';
-import { createPostRoom } from './post-room.js';
-import { openStore, type Registration, type Store, StoreError } from './store/index.js';
-import { createTally } from './tally.js';
 
-const now = Date.UTC(2026, 0, 1, 12);
-const address = 'alice@example.org';
-const minute = 60_000;
 const retryMs = 10_000;
-
-/** A channel for each letter. */
-const channelOf = (letter: string): string => letter.repeat(27);
-
-let channelKey: PrivateKey;
-let senders: readonly [PrivateKey, PrivateKey];
-
-beforeAll(async () => {
-  channelKey = await generateKey({ address, now });
-  senders = await Promise.all([
-    generateKey({ address: 'one@app.example', now }),
-    generateKey({ address: 'two@app.example', now }),
-  ]);
-});
-
-function registrationOf(letter: string, change: Partial<Registration> = {}): Registration {
-  return registrationWith({
-    channel: channelOf(letter),
-    token: letter,
-    service: `org.example.${letter}`,
-    address,
-    registeredAt: now,
-    key: serializePrivateKey(channelKey),
-    ...change,
-  });
-}
-
-interface PushParts {
-  readonly id: string;
-  readonly signer?: PrivateKey;
-  readonly withHandshake?: boolean;
-  readonly urgency?: Urgency;
-  readonly topic?: string;
-  readonly secondsAgo?: number;
-}
-
-/** A push mail for a channel. */
-async function pushMail(letter: string, more: PushParts) {
-  const { id, signer = senders[0], withHandshake = true, urgency = 'normal', topic, secondsAgo = 0 } = more;
-  const from = signer.address ?? '';
-  const parts = { from, to: address, date: new Date(now), messageId: `<${id}@app.example>` };
-  const timestamp = now / 1000 - secondsAgo;
-  const push = { channel: channelOf(letter), id, timestamp, ttlSeconds: 3600, urgency, ...(topic && { topic }) };
-  const data = composeInner({ ...parts, push, payload: Buffer.from(id) });
-  const armored = await seal(data, { recipient: channelKey.publicKey, signer, now });
-  const autocrypt = formatAutocrypt({ address: from, keydata: signer.publicKey.keydata, preferEncrypt: 'mutual' });
-  const outer = { ...parts, channel: channelOf(letter), ttlSeconds: 3600, armored };
-  return composeMail(withHandshake ? { ...outer, autocrypt } : outer);
-}
-
 const letter = Buffer.from('Subject: Hello\r\n\r\nNothing of yours.\r\n');
-const lost = new ImapError('ERR_IMAP_LOST', 'Gone.', { disposition: 'transient' });
-
-/** A mailbox in memory, a real disk that may be full, and apps that answer as the test says. */
-async function createSetting(registrations: readonly Registration[], directory?: string) {
-  const store = await openStore(directory ?? (await temporaryDirectory()));
-  onTestFinished(() => store.close());
-  await store.saveRegistrations(registrations);
-  const time = createManualTime();
-  const logged: unknown[] = [];
-  const log = (facts: Readonly<Record<string, unknown>>): void => void logged.push(facts.event);
-  const runtime = { ...time.runtime, log: { debug: log, info: log, warn: log, error: log } };
-  const channels = createChannels(await store.registrations());
-  const folders = createFolders(store, runtime.log, await store.folders());
-  const progress = folders.of('INBOX');
-
-  const mailbox = { uidValidity: '7', mails: new Map<number, Uint8Array>(), isDown: false };
-  const fetched: number[] = [];
-  const delivered: string[] = [];
-  const answers = { next: (_: string): Answer | Promise<Answer> => 'accepted' };
-  const disk = { isFull: false };
-
-  const room = createPostRoom({
-    mailbox: {
-      fetch: async ({ uid, uidValidity }) => {
-        if (mailbox.isDown) throw lost;
-        const bytes = mailbox.mails.get(uid);
-        fetched.push(uid);
-        return bytes === undefined || uidValidity !== mailbox.uidValidity ? { kind: 'gone' } : { kind: 'mail', bytes };
-      },
-      remove: async (messages: readonly MessageRef[]) => {
-        if (mailbox.isDown) throw lost;
-        for (const { uid, uidValidity } of messages) {
-          if (uidValidity === mailbox.uidValidity) mailbox.mails.delete(uid);
-        }
-        return 'removed';
-      },
-    },
-    folders,
-    misfiled: { opened: () => {} },
-    health: { trouble: () => {} },
-    keepRejected: false,
-    channels,
-    tally: createTally(runtime),
-    store: {
-      wasDelivered: store.wasDelivered,
-      lastOfTopic: store.lastOfTopic,
-      record: async (push) => {
-        if (disk.isFull) throw new StoreError('ERR_STORE_WRITE', 'Full.', { disposition: 'action-required' });
-        await store.record(push);
-      },
-    },
-    apps: {
-      message: async ({ token }, { id, payload }) => {
-        delivered.push(`${token} ${id} ${Buffer.from(payload).toString()}`);
-        return await answers.next(id);
-      },
-    },
-    runtime,
-  });
-
-  let lastUid = 0;
-  const looked = (found: readonly Found[], gone: readonly number[] = []): MailboxEvent => ({
-    type: 'looked',
-    folder: 'INBOX',
-    found,
-    gone,
-    progress: { uidValidity: mailbox.uidValidity, lastUid },
-  });
-
-  return {
-    store: store as Store,
-    time,
-    logged,
-    channels,
-    progress,
-    mailbox,
-    fetched,
-    delivered,
-    answers,
-    disk,
-    room,
-    /** Mails come in and are found. */
-    arrive: async (...mails: readonly (readonly [channel: string, bytes: Uint8Array])[]) => {
-      const found = mails.map(([name, bytes]) => {
-        lastUid += 1;
-        mailbox.mails.set(lastUid, bytes);
-        return { uid: lastUid, sizeBytes: bytes.length, channel: channelOf(name) };
-      });
-      await room.take(looked(found));
-    },
-    look: async (found: readonly Found[], gone: readonly number[] = []) => await room.take(looked(found, gone)),
-    uids: () => [...mailbox.mails.keys()],
-  };
-}
-
-type Setting = Awaited<ReturnType<typeof createSetting>>;
-
-async function settled(setting: Setting): Promise<void> {
-  await expect.poll(() => [setting.uids(), setting.progress.openUids()]).toEqual([[], []]);
-}
 
 describe('the post room', () => {
   it('takes each push to its app, and then out of the mailbox', async () => {

@@ -6,6 +6,7 @@ import type { Channels } from './channels.js';
 import { createCourierWork } from './courier-work.js';
 import { type ChannelSummary, type Courier, createCourier, initialChannelState, summarize } from './delivery/index.js';
 import type { Folders } from './folders.js';
+import type { Grants } from './grants.js';
 import type { Health } from './health.js';
 import type { Misfiled } from './misfiled.js';
 import { createRemovals, tellRefusals } from './removals.js';
@@ -22,6 +23,7 @@ export interface PostRoomOptions {
   readonly channels: Channels;
   readonly store: Pick<Store, 'record' | 'wasDelivered' | 'lastOfTopic'>;
   readonly apps: Pick<Apps, 'message'>;
+  readonly grants: Grants;
   readonly tally: Pick<Tally, 'happened' | 'ended' | 'forget'>;
   readonly runtime: Runtime;
 }

@@ -5,10 +5,8 @@ import type { MessageRef } from '../../src/imap/index.js';
 export const noon: number = Date.UTC(2026, 10, 2, 12);
 export const minute = 60_000;
 export const hour: number = 60 * minute;
-export const trust: Trust = {
-  pin: { fingerprint: 'a'.repeat(40), address: 'push@app.example', keydata: new Uint8Array([1]) },
-  next: undefined,
-};
+const pin = { fingerprint: 'a'.repeat(40), address: 'push@app.example', keydata: new Uint8Array([1]) };
+export const trust: Trust = { pin, next: undefined };
 
 /** A message of the folder that all of them are in. */
 export const at = (uid: number): MessageRef => ({ folder: 'INBOX', uidValidity: '7', uid });
@@ -17,7 +15,7 @@ export const at = (uid: number): MessageRef => ({ folder: 'INBOX', uidValidity: 
 export function pushOf(id: string, change: Partial<Push> = {}): Push {
   const times = { holdUntil: noon + hour - 5 * minute, liveUntil: noon + hour, rememberUntil: noon + 2 * hour };
   const label = { id, urgency: 'normal', topic: undefined, timestamp: noon / 1000, ...times } as const;
-  return { ...label, payload: new Uint8Array([1]), ...change };
+  return { ...label, payload: new Uint8Array([1]), signer: pin, ...change };
 }
 
 /** What opening a good push brings. */

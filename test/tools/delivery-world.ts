@@ -37,7 +37,7 @@ function isWithin(times: readonly number[], { atOnce, perHour }: typeof pushLimi
 }
 
 /** What a mail turns out to be once it is opened. */
-export type Kind = 'push' | 'copy of the first' | 'unreadable' | 'refused' | 'no handshake' | 'early';
+export type Kind = 'push' | 'copy of the first' | 'unreadable' | 'refused' | 'unwanted' | 'no handshake' | 'early';
 
 /** A mail that is about to arrive. */
 export interface Arriving {
@@ -211,7 +211,7 @@ export class World {
       case 'delivered':
         return expect(this.app, 'recorded only after it is accepted').toContain(outcome.id);
       case 'refused':
-        return expect(mail.kind, 'a good push is not refused').toBe('refused');
+        return expect(['refused', 'unwanted'], 'a good push is not refused').toContain(mail.kind);
       case 'expired': {
         expect(this.liveUntil(mail), 'expired only after its time').toBeLessThanOrEqual(this.now);
         const wasDead = this.settledAt === undefined || this.liveUntil(mail) <= this.settledAt;
@@ -260,7 +260,7 @@ export class World {
     const mark = { topic: topic ?? '', timestamp: label.timestamp, message };
     if (last !== undefined && isLater(last, mark)) return { kind: 'superseded' };
     if (liveUntil <= this.now) return { kind: 'expired', known: { label, trust } };
-    const push = { ...label, payload: new Uint8Array([1]) };
+    const push = { ...label, payload: new Uint8Array([1]), signer: pin };
     return { kind: 'deliverable', push, trust };
   }
 
@@ -278,10 +278,9 @@ export class World {
             ? this.opened(mail, message)
             : this.run({ type: 'open failed', message, refused: index % 2 === 0 });
       case 'deliver':
-        if (well) {
-          this.app.push(effect.push.id);
-          this.acceptedAt.push(this.now);
-        }
+        if (well) this.acceptedAt.push(this.now);
+        if (well && mail?.kind === 'unwanted') return this.run({ type: 'unwanted', message });
+        if (well) this.app.push(effect.push.id);
         return this.run({ type: well ? 'accepted' : index % 2 === 0 ? 'refused by app' : 'app unreachable', message });
       case 'record':
         if (!well) return this.run({ type: 'record failed', message });

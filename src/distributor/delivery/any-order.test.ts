@@ -21,6 +21,7 @@ const kind = fc.constantFrom<Kind>(
   'copy of the first',
   'unreadable',
   'refused',
+  'unwanted',
   'no handshake',
   'early',
 );

@@ -21,6 +21,7 @@ const pushOf = (id: string): Push => ({
   timestamp: noon / 1000,
   holdUntil: noon + hour,
   payload: new Uint8Array([1]),
+  signer: pin,
   urgency: 'normal',
   topic: undefined,
   liveUntil: noon + hour,

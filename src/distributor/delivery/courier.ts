@@ -40,7 +40,12 @@ export interface Courier {
 /** Timers are renewed after this time at the latest: a suspended machine or a changed clock delays nothing for long. */
 const longestSleepMs = 5 * 60_000;
 
-const answers = { accepted: 'accepted', refused: 'refused by app', unreachable: 'app unreachable' } as const;
+const answers = {
+  accepted: 'accepted',
+  refused: 'refused by app',
+  unreachable: 'app unreachable',
+  unwanted: 'unwanted',
+} as const;
 
 /** Whether the mail server answered, and said no. */
 const isRefusal = (error: unknown): boolean => error instanceof MailpushError && error.code === 'ERR_IMAP_REFUSED';

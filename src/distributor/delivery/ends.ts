@@ -45,7 +45,7 @@ function whileLive(stage: Live, known: Known, now: number): Stage {
       return stage.retryAt <= now ? { name: 'found', retryAt: now } : stage;
     case 'deliverable': {
       if (!isTooEarly(stage.push, known, now)) return stage;
-      const { payload: _, ...label } = stage.push;
+      const { payload: _, signer: __, ...label } = stage.push;
       return { name: 'held', label };
     }
   }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { formatChannel, isAddress } from '../../notify-spec/index.js';
+import { formatChannel, innerMediaTypes, isAddress } from '../../notify-spec/index.js';
 import { type Expected, type Inside, judge, type OpenedMail, type Signer } from './judge.js';
 import { nobody, type Pin, type Trust } from './trust.js';
 
@@ -10,6 +10,7 @@ const hour = 60 * minute;
 const day = 24 * hour;
 const noon = Date.UTC(2026, 10, 2, 12);
 const channel = 'c'.repeat(27);
+const grantType = 'application/vnd.mailpush.grant';
 
 const keyOf = (letter: string, address = 'push@app.example'): Pin => ({
   fingerprint: letter.repeat(40),
@@ -31,6 +32,7 @@ function entityOf(change: Partial<Omit<Entity, 'push'>> & { push?: Partial<Entit
     kind: 'entity',
     from: 'push@app.example',
     to: 'alice@example.org',
+    mediaType: 'application/octet-stream',
     payload: new Uint8Array([1]),
     ...change,
     push: { ...push, ...change.push },
@@ -39,6 +41,7 @@ function entityOf(change: Partial<Omit<Entity, 'push'>> & { push?: Partial<Entit
 
 const expectedOf = (change: Partial<Expected> = {}): Expected => ({
   channel,
+  purpose: 'app',
   address: 'alice@example.org',
   trust: pinnedTo(good),
   sender: undefined,
@@ -69,6 +72,7 @@ describe('the verdict on a mail', () => {
       push: {
         ...push,
         payload,
+        signer: good,
         timestamp: noon / second,
         holdUntil: noon + 55 * minute,
         liveUntil: noon + hour + 10 * minute,
@@ -128,6 +132,23 @@ describe('the verdict on a mail', () => {
     ],
   ])('is %s when it %s', (kind, _, opened, expected) => {
     expect(kindOf(opened, expected)).toBe(kind);
+  });
+
+  it.each<['app' | 'grant', string, string | undefined]>([
+    ['app', 'application/octet-stream', undefined],
+    ['app', grantType, 'It is the grant of a gateway, and its channel is one of an app.'],
+    ['grant', grantType, undefined],
+    ['grant', 'application/octet-stream', 'It is no grant, and its channel takes the grants of a gateway only.'],
+  ])('on a channel for %s and the type %s is refused with the reason %s', (purpose, mediaType, reason) => {
+    const verdict = judge(mail(entityOf({ mediaType: mediaType as Entity['mediaType'] })), expectedOf({ purpose }));
+    expect(verdict).toMatchObject(reason === undefined ? { kind: 'deliverable' } : { kind: 'refused', reason });
+  });
+
+  it('that is a grant pins nobody, but is refused when it is not by the key that is pinned', () => {
+    const grant = (by: Pin): OpenedMail => mail(entityOf({ mediaType: grantType }), signedBy(by));
+    const first = judge(grant(good), expectedOf({ purpose: 'grant', trust: nobody }));
+    expect(first).toMatchObject({ kind: 'deliverable', trust: nobody, push: { signer: good } });
+    expect(judge(grant(bad), expectedOf({ purpose: 'grant' })).kind).toBe('refused');
   });
 
   it('says by whom it is refused', () => {
@@ -228,6 +249,7 @@ describe('the verdict on a mail', () => {
         kind: fc.constant('entity' as const),
         from: text,
         to: text,
+        mediaType: fc.constantFrom(...innerMediaTypes),
         payload: fc.uint8Array(),
         push: fc.record({
           channel: fc.constantFrom(channel, formatChannel(new Uint8Array(20))),
@@ -239,10 +261,15 @@ describe('the verdict on a mail', () => {
       }),
     );
     const signature = fc.constantFrom<Signer>(signedBy(good), signedBy(bad), unknown, invalid, { state: 'unsigned' });
+    const purpose = fc.constantFrom('app' as const, 'grant' as const);
     fc.assert(
-      fc.property(inside, signature, fc.constantFrom(pinnedTo(good), nobody), (one, by, trust) => {
-        const verdict = judge(mail(one, by), expectedOf({ trust, wasDelivered: (id) => id === 'y' }));
+      fc.property(inside, signature, fc.constantFrom(pinnedTo(good), nobody), purpose, (one, by, trust, of) => {
+        const expected = expectedOf({ trust, purpose: of, wasDelivered: (id) => id === 'y' });
+        const verdict = judge(mail(one, by), expected);
         if (verdict.kind !== 'deliverable') return;
+        expect(one).toMatchObject({ mediaType: of === 'app' ? 'application/octet-stream' : grantType });
+        if (of === 'grant') expect(verdict.trust).toEqual(trust);
+        expect(by).toEqual(signedBy(verdict.push.signer));
         expect(by.state).toBe('valid');
         if (trust.pin !== undefined) expect(by).toEqual(signedBy(trust.pin));
         expect(one).toMatchObject({ kind: 'entity', push: { channel, id: 'x' } });

@@ -1,6 +1,6 @@
 import type { PeerMail } from '../../crypto/index.js';
 import type { MessageRef } from '../../imap/index.js';
-import { canonicalAddress, type PushHeader } from '../../notify-spec/index.js';
+import { canonicalAddress, type InnerMediaType, type PushHeader } from '../../notify-spec/index.js';
 import type { PushLabel, TopicMark, Verdict } from './state.js';
 import { clockToleranceMs, holdMarginMs, maxEarlyMs, minLifeMs, rememberMs } from './timing.js';
 import { isLater, markOf } from './topics.js';
@@ -17,6 +17,7 @@ export type Signer =
 export type Inside =
   | {
       readonly kind: 'entity';
+      readonly mediaType: InnerMediaType;
       readonly from: string;
       readonly to: string;
       readonly push: PushHeader;
@@ -39,6 +40,8 @@ export type OpenedMail =
 /** What the mail is held against. */
 export interface Expected {
   readonly channel: string;
+  /** What the channel takes: an app's pushes, or a gateway's grants. */
+  readonly purpose: 'app' | 'grant';
   /** The registration's own address, as in its endpoint. */
   readonly address: string;
   readonly trust: Trust;
@@ -58,6 +61,15 @@ export interface Expected {
 const refused = (reason: string): Verdict => ({ kind: 'refused', reason });
 const sameAddress = (a: string, b: string): boolean => canonicalAddress(a) === canonicalAddress(b);
 
+/** Why a mail with such an inside is none for this channel. */
+function misplacedType(mediaType: InnerMediaType, { purpose }: Expected): string | undefined {
+  const isGrant = mediaType === 'application/vnd.mailpush.grant';
+  if (isGrant === (purpose === 'grant')) return undefined;
+  return isGrant
+    ? 'It is the grant of a gateway, and its channel is one of an app.'
+    : 'It is no grant, and its channel takes the grants of a gateway only.';
+}
+
 /** The key that signed, where it is certainly not the one that may. */
 function wrongSigner(signature: Signer, { trust, sender }: Expected): string | undefined {
   switch (signature.state) {
@@ -75,7 +87,8 @@ function wrongSigner(signature: Signer, { trust, sender }: Expected): string | u
 
 /**
  * Judges a mail: is it, once and in time, from the app server that this channel belongs to? Only what was inside the
- * encryption counts; the outer headers have done their work by leading here.
+ * encryption counts; the outer headers have done their work by leading here. A control channel learns no pin from grants:
+ * who may grant is whoever answers to what was asked for, which is for `Grants` to say.
  */
 export function judge(mail: OpenedMail, expected: Expected): Verdict {
   if (mail.kind === 'closed') return { kind: 'unreadable', reason: mail.reason };
@@ -87,6 +100,8 @@ export function judge(mail: OpenedMail, expected: Expected): Verdict {
   const { push } = inside;
   if (push.channel !== expected.channel) return refused('It was made for another channel.');
   if (!sameAddress(inside.to, expected.address)) return refused('It was made for another address.');
+  const misplaced = misplacedType(inside.mediaType, expected);
+  if (misplaced !== undefined) return refused(misplaced);
   const wrong = wrongSigner(signature, expected);
   if (wrong !== undefined) {
     return refused(`It is signed by ${wrong}, pinned is ${trust.pin?.fingerprint ?? expected.sender}.`);
@@ -109,10 +124,10 @@ export function judge(mail: OpenedMail, expected: Expected): Verdict {
   const mark = markOf(label, expected.message);
   const last = mark && expected.lastOfTopic(mark.topic);
   if (mark !== undefined && last !== undefined && isLater(last, mark)) return { kind: 'superseded' };
-  const learned = learn(trust, signer, push);
+  const learned = expected.purpose === 'app' ? learn(trust, signer, push) : trust;
   // A device that was off for long must not miss who its sender is, or will be.
   if (liveUntil <= now) return { kind: 'expired', known: { label, trust: learned } };
-  return { kind: 'deliverable', push: { ...label, payload: inside.payload }, trust: learned };
+  return { kind: 'deliverable', push: { ...label, payload: inside.payload, signer }, trust: learned };
 }
 
 function labelOf({ id, urgency, topic, timestamp, ttlSeconds }: PushHeader): PushLabel {

@@ -1,6 +1,6 @@
 import type { MessageRef } from '../../imap/index.js';
 import type { Urgency } from '../../notify-spec/index.js';
-import type { Trust } from './trust.js';
+import type { Pin, Trust } from './trust.js';
 
 /** What a push says about itself apart from its payload. */
 export interface PushLabel {
@@ -22,6 +22,8 @@ export interface PushLabel {
 /** A push that has been decrypted, verified and found to be for its channel's app. */
 export interface Push extends PushLabel {
   readonly payload: Uint8Array;
+  /** Whose signature it has. */
+  readonly signer: Pin;
 }
 
 /** The latest push of a topic that was delivered, or that lived out its time: none before it is delivered any more. */
@@ -165,6 +167,8 @@ export type DeliveryEvent = { readonly now: number } & (
   | { readonly type: 'accepted'; readonly message: MessageRef }
   | { readonly type: 'refused by app'; readonly message: MessageRef }
   | { readonly type: 'app unreachable'; readonly message: MessageRef }
+  /** Whoever was given it does not want it, now or ever. */
+  | { readonly type: 'unwanted'; readonly message: MessageRef }
   | { readonly type: 'app appeared' }
   | { readonly type: 'recorded'; readonly message: MessageRef }
   | { readonly type: 'record failed'; readonly message: MessageRef }
@@ -191,7 +195,7 @@ export interface Ending {
 export type Effect =
   /** Fetch, decrypt and judge → `opened`, `open failed` or `gone`. */
   | { readonly type: 'open'; readonly message: MessageRef }
-  /** Hand it to the app → `accepted`, `refused by app` or `app unreachable`. */
+  /** Hand it to the app → `accepted`, `refused by app`, `app unreachable` or `unwanted`. */
   | { readonly type: 'deliver'; readonly message: MessageRef; readonly push: Push }
   /** Write outcome, topic and trust to disk, all at once and for sure → `recorded` or `record failed`. */
   | ({ readonly type: 'record' } & Ending)

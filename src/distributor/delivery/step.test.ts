@@ -71,6 +71,19 @@ describe('a mail that is no push for the app', () => {
     expect(short(c.run({ type: 'recorded', message: at(1) }))).toEqual(['remove 1']);
   });
 
+  it('is refused, and never tried again, when whoever it is for does not want it', () => {
+    const c = testChannel();
+    c.open(1, deliverable('x', { topic: 'news' }));
+    const [record] = c.run({ type: 'unwanted', message: at(1) });
+    expect(record).toMatchObject({
+      type: 'record',
+      outcome: { kind: 'refused', reason: 'Nobody asked for it.' },
+      mark: undefined,
+    });
+    expect(short(c.run({ type: 'recorded', message: at(1) }))).toEqual(['remove 1']);
+    expect(c.run({ type: 'unwanted', message: at(1) })).toEqual([]);
+  });
+
   it('stays in the mailbox when the user keeps what is refused', () => {
     const c = testChannel({ keepRejected: true });
     c.open(1, { kind: 'refused', reason: 'no' });

@@ -3,7 +3,7 @@ import { hasLeft, spend } from './allowance.js';
 import { release } from './aside.js';
 import { settled } from './draft.js';
 import { schedule } from './schedule.js';
-import type { ChannelState, DeliveryEvent, Effect, OpenPush, Outcome, Stage, Verdict } from './state.js';
+import type { ChannelState, DeliveryEvent, Effect, OpenPush, Outcome, Push, Stage, Verdict } from './state.js';
 import {
   firstRefusalMs,
   lastPushLimit,
@@ -46,6 +46,7 @@ export interface Step {
  * | deliverable     | a copy recorded          | settled (duplicate)                                        |
  * | deliverable     | room for an earlier one  | found                                                      |
  * | delivering      | accepted                 | settled (delivered) → effect `record`                      |
+ * | delivering      | unwanted                 | settled (refused) → effect `record`                        |
  * | delivering      | refused by app           | deliverable, again later; the fifth time parked            |
  * | delivering      | app unreachable          | deliverable; the whole channel waits                       |
  * | parked          | its time, app appeared   | found                                                      |
@@ -120,11 +121,13 @@ function move(state: ChannelState, event: DeliveryEvent): Step {
     case 'remove failed':
       return mailFailed(state, event);
     case 'accepted':
-      return accepted(state, event.message, event.now);
+      return taken(state, event.message, event.now, (push) => accepted(push, event.message, event.now));
     case 'refused by app':
       return refusedByApp(state, event.message, event.now);
     case 'app unreachable':
       return appUnreachable(state, event.message, event.now);
+    case 'unwanted':
+      return taken(state, event.message, event.now, () => settled(unwanted, event.now));
     case 'app appeared':
       return unchanged(appAppeared(state, event.now));
     case 'recorded':
@@ -263,14 +266,19 @@ function trusting(state: ChannelState, trust: Trust, now: number): ChannelState 
   };
 }
 
-function accepted(state: ChannelState, message: MessageRef, now: number): Step {
+function accepted(push: Push, message: MessageRef, now: number): Stage {
+  const outcome: Outcome = { kind: 'delivered', id: push.id, rememberUntil: push.rememberUntil };
+  return settled(outcome, now, markOf(push, message));
+}
+
+const unwanted: Outcome = { kind: 'refused', reason: 'Nobody asked for it.' };
+
+/** It has been taken, which counts, whatever has become of it. */
+function taken(state: ChannelState, message: MessageRef, now: number, ending: (push: Push) => Stage): Step {
   if (stageOf(state, message)?.name !== 'delivering') return unchanged({ ...state, unreachable: undefined });
   const pushesFullAt = spend(state.pushesFullAt, lastPushLimit, now);
   const reached = { ...state, unreachable: undefined, pushesFullAt };
-  return ifStage(reached, message, 'delivering', ({ stage: { push } }) => {
-    const outcome: Outcome = { kind: 'delivered', id: push.id, rememberUntil: push.rememberUntil };
-    return { stage: settled(outcome, now, markOf(push, message)) };
-  });
+  return ifStage(reached, message, 'delivering', ({ stage: { push } }) => ({ stage: ending(push) }));
 }
 
 function refusedByApp(state: ChannelState, message: MessageRef, now: number): Step {
@@ -278,7 +286,7 @@ function refusedByApp(state: ChannelState, message: MessageRef, now: number): St
   return ifStage(reached, message, 'delivering', ({ stage: { push }, refusals }) => {
     const count = refusals + 1;
     if (count >= maxRefusals) {
-      const { payload: _, ...label } = push;
+      const { payload: _, signer: __, ...label } = push;
       return { refusals: count, stage: { name: 'parked', label, retryAt: now + parkedRetryMs } };
     }
     return { refusals: count, stage: { name: 'deliverable', push, retryAt: now + firstRefusalMs * 2 ** refusals } };

@@ -99,7 +99,7 @@ describe('of two pushes with the same topic', () => {
     const c = testChannel();
     c.run({ type: 'found', messages: [at(1), at(2)] });
     c.run({ type: 'opened', message: at(1), verdict: news('x') });
-    const { payload: _, ...label } = pushOf('y', { topic: 'news', liveUntil: noon });
+    const { payload: _, signer: __, ...label } = pushOf('y', { topic: 'news', liveUntil: noon });
     const effects = c.run({ type: 'opened', message: at(2), verdict: { kind: 'expired', known: { label, trust } } });
     expect(short(effects)).toEqual(['record 1', 'record 2']);
   });
