@@ -9,8 +9,14 @@ import {
   parseAutocrypt,
   parsePrivateKey,
   parsePublicKey,
+  rebuildCertificate,
+  reduceCertificate,
   seal,
 } from '../../src/crypto/index.js';
+import { writeSealFields } from '../../src/gateway/seal-fields.js';
+import { createSealedBox } from '../../src/gateway/sealed-box.js';
+import { createSealer } from '../../src/gateway/sealer.js';
+import { deriveSecret } from '../../src/gateway/secrets.js';
 import { readRoutingHeader } from '../../src/imap/look.js';
 import {
   NotifyError,
@@ -20,6 +26,7 @@ import {
   readInner,
   readMail,
 } from '../../src/notify-spec/index.js';
+import { createRuntime } from '../../src/runtime.js';
 import { mutated } from '../tools/mutations.js';
 
 /** How many cases in all; `npm run fuzz` makes it 200 000. */
@@ -170,6 +177,79 @@ describe('any bytes, and whatever is nearly right', () => {
         await onlyRefuses(() => parsePublicKey(bytes), [CryptoError]);
       }),
       share(0.05),
+    );
+  });
+
+  it('as a certificate are taken apart and made again the same, or refused', { timeout }, async () => {
+    const certificates = ['template-1', 'template-1-short-r', 'template-1-short-s'];
+    const keys = mutated(
+      certificates.map((name) => fixture(`certificate/${name}.pgp`)),
+      ['\xc6\x33\x04', '\xc2\x8d\x04\x13', '\xcd', '\xff\x80\0\0', '\x01\0', '\0\0', '\xbf'],
+    );
+    const addresses = fc.constantFrom('alice@example.org', 'bob+push@example.org');
+    await fc.assert(
+      fc.property(fc.oneof({ arbitrary: keys, weight: 4 }, anyBytes), addresses, (bytes, address) => {
+        const reduced = reduceCertificate(bytes, address);
+        if (reduced !== undefined) expect(rebuildCertificate(reduced, address)).toEqual(bytes);
+      }),
+      share(0.2),
+    );
+  });
+
+  it('as a seal or a grant are not opened, and what is under the secret is opened or not, without an error', {
+    timeout,
+  }, async () => {
+    const frozen = JSON.parse(fixture('gateway/seal-1.json').toString()) as Record<
+      'secret' | 'sender' | 'sealed' | 'grant',
+      string
+    >;
+    const secret = Buffer.from(frozen.secret, 'base64');
+    const { sender: fingerprint } = frozen;
+    const publicUrl = 'https://push.example.org';
+    const sealer = createSealer({ secrets: [secret], sender: fingerprint, publicUrl, runtime: createRuntime() });
+    const given = [frozen.sealed, frozen.grant];
+    const texts = fc.oneof(
+      { arbitrary: mutated(given, ['=', '-', '_', '+', '/', '%', '\n', '\0']), weight: 4 },
+      anyBytes,
+    );
+    await fc.assert(
+      fc.property(texts, (bytes) => {
+        const any = text(bytes);
+        if (any !== frozen.sealed) expect(sealer.openEndpoint(any)).toBeUndefined();
+        if (any !== frozen.grant) expect(sealer.openGrant(any)).toBeUndefined();
+      }),
+      share(0.3),
+    );
+
+    const { id, sealKey, grantKey } = deriveSecret(secret);
+    const [seals, grants] = [sealKey, grantKey].map((key) =>
+      createSealedBox({
+        version: 1,
+        key: { id, key },
+        olderKeys: [],
+        associated: Buffer.from(fingerprint, 'hex'),
+        randomBytes: createRuntime().randomBytes,
+      }),
+    );
+    const certificate = reduceCertificate(fixture('certificate/template-1.pgp'), 'alice@example.org');
+    if (certificate === undefined) throw new TypeError('The fixture fits no template any more.');
+    const fields = {
+      certificate,
+      expires: 1,
+      channel: new Uint8Array(20),
+      vapid: undefined,
+      address: 'alice@example.org',
+    };
+    const contents = mutated([writeSealFields(fields)], ['\x02', '\x03', '\xff', '@', '\r\n']).filter(
+      ({ length }) => length < 340,
+    );
+    await fc.assert(
+      fc.property(contents, (content) => {
+        const endpoint = sealer.openEndpoint(seals?.close(content) ?? '')?.endpoint;
+        if (endpoint !== undefined) expect(parseAutocrypt(endpoint.autocrypt).address).toBe(endpoint.address);
+        expect([undefined, expect.any(String)]).toContainEqual(sealer.openGrant(grants?.close(content) ?? '')?.address);
+      }),
+      share(0.2),
     );
   });
 });
