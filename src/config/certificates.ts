@@ -17,15 +17,16 @@ function isCertificate(pem: string): boolean {
 }
 
 /**
- * The certificates in the file that `ca_file` names, as PEM.
+ * The certificates in a file, as PEM.
  *
+ * @param key that names the file, such as `account.ca_file`.
  * @param path as written; relative to the folder of the configuration `file`.
  * @throws ConfigError `ERR_CONFIG_SECRET` when it cannot be read or holds none that can be used.
  */
-export async function readCertificates(path: string, file: string): Promise<string> {
+export async function readCertificates(key: string, path: string, file: string): Promise<string> {
   const resolved = resolvePath(path, dirname(file));
   const broken = (problem: string, cause?: unknown): ConfigError =>
-    new ConfigError('ERR_CONFIG_SECRET', `${file}: account.ca_file names ${resolved}, ${problem}.`, cause);
+    new ConfigError('ERR_CONFIG_SECRET', `${file}: ${key} names ${resolved}, ${problem}.`, cause);
   let text: string;
   try {
     text = Buffer.from(await readBounded(resolved, maxFileBytes)).toString('latin1');

@@ -15,17 +15,34 @@ export type GetSecret = (signal: AbortSignal) => Promise<Secret>;
 
 const ways = ['password_command', 'password_file', 'token_command'] as const;
 
-async function fromCommand(key: string, command: string, file: string, signal: AbortSignal): Promise<string> {
+/**
+ * The first line of what a command prints.
+ *
+ * @param key that holds the command, such as `account.password_command`.
+ * @throws ConfigError `ERR_CONFIG_SECRET`.
+ */
+export async function secretFromCommand(
+  key: string,
+  command: string,
+  file: string,
+  signal: AbortSignal,
+): Promise<string> {
   const result = await runSecretCommand(command, signal);
-  if ('problem' in result) throw new ConfigError('ERR_CONFIG_SECRET', `${file}: account.${key} ${result.problem}.`);
+  if ('problem' in result) throw new ConfigError('ERR_CONFIG_SECRET', `${file}: ${key} ${result.problem}.`);
   return result.secret;
 }
 
-async function fromFile(path: string, file: string): Promise<string> {
+/**
+ * The first line of a private file.
+ *
+ * @param key that names the file, such as `account.password_file`.
+ * @throws ConfigError `ERR_CONFIG_SECRET`.
+ */
+export async function secretFromFile(key: string, path: string, file: string): Promise<string> {
   const resolved = resolvePath(path, dirname(file));
   const result = await readSecretFile(resolved);
   if ('problem' in result) {
-    const sentence = `${file}: account.password_file names ${resolved}, ${result.problem}.`;
+    const sentence = `${file}: ${key} names ${resolved}, ${result.problem}.`;
     throw new ConfigError('ERR_CONFIG_SECRET', sentence, result.cause);
   }
   return result.secret;
@@ -37,7 +54,7 @@ async function fromFile(path: string, file: string): Promise<string> {
  *
  * @throws ConfigError `ERR_CONFIG_KEY` when there is none or more than one, `ERR_CONFIG_SECRET` for the file.
  */
-export async function credentialsOf(account: ConfigFile['account'], file: string): Promise<GetSecret> {
+export async function credentialsOf(account: NonNullable<ConfigFile['account']>, file: string): Promise<GetSecret> {
   const [way, second] = ways.filter((key) => account[key] !== undefined);
   if (way === undefined) {
     throw new ConfigError(
@@ -48,14 +65,15 @@ export async function credentialsOf(account: ConfigFile['account'], file: string
   if (second !== undefined) {
     throw new ConfigError('ERR_CONFIG_KEY', `${file}: account.${second} is one too many: keep either it or ${way}.`);
   }
+  const key = `account.${way}`;
   const value = account[way] ?? '';
   switch (way) {
     case 'password_command':
-      return async (signal) => ({ kind: 'password', password: await fromCommand(way, value, file, signal) });
+      return async (signal) => ({ kind: 'password', password: await secretFromCommand(key, value, file, signal) });
     case 'token_command':
-      return async (signal) => ({ kind: 'token', token: await fromCommand(way, value, file, signal) });
+      return async (signal) => ({ kind: 'token', token: await secretFromCommand(key, value, file, signal) });
     case 'password_file':
-      await fromFile(value, file);
-      return async () => ({ kind: 'password', password: await fromFile(value, file) });
+      await secretFromFile(key, value, file);
+      return async () => ({ kind: 'password', password: await secretFromFile(key, value, file) });
   }
 }

@@ -3,10 +3,10 @@ import { credentialsOf, type GetSecret } from './credentials.js';
 import { ConfigError } from './errors.js';
 import { parseGatewayUrl } from './gateway-url.js';
 import { type ImapLocation, parseImapUrl } from './imap-url.js';
-import { type ConfigFile, readConfigFile } from './schema.js';
+import { isPlainAddress } from './plain-address.js';
+import { type ConfigFile, readSection } from './schema.js';
 import { isLoopback } from './server-url.js';
 import { parseSieveUrl, type SieveLocation } from './sieve-url.js';
-import { readTomlFile } from './toml-file.js';
 
 /** The configuration, checked and ready for use. */
 export interface Config {
@@ -24,22 +24,19 @@ export interface Config {
   readonly apps: 'allow' | 'deny';
   /** The origin of the gateway that apps get endpoints of; undefined: they get `mailto:` endpoints. */
   readonly gateway: string | undefined;
-  /** Keys and sections that are set but not used by this version. */
+  /** Keys that are set but not used by this version. */
   readonly unused: readonly string[];
 }
 
-type Account = ConfigFile['account'];
+type Account = NonNullable<ConfigFile['account']>;
 
-/** One plain address, as an endpoint can carry it: dot-atom and host name in ASCII (RFC 5321 §4.1.2). */
-const plainAddress =
-  /^(?=.{1,64}@)[\w!#$%&'*+/=?^`{|}~-]+(?:\.[\w!#$%&'*+/=?^`{|}~-]+)*@(?!-)[A-Za-z0-9-]{1,63}(?<!-)(?:\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*$/;
 /** An endpoint holds the address three times and the key of its channel, and has 1000 bytes. */
 const maxAddressChars = 90;
 
 function addressOf({ address }: Account, file: string): string {
   const broken = (problem: string): ConfigError =>
     new ConfigError('ERR_CONFIG_KEY', `${file}: account.address ${problem}.`);
-  if (!plainAddress.test(address)) throw broken('is not a plain mail address: write it like alice@example.org');
+  if (!isPlainAddress(address)) throw broken('is not a plain mail address: write it like alice@example.org');
   if (address.length <= maxAddressChars) return address;
   throw broken(`is over ${maxAddressChars} characters, which no endpoint has room for: use a shorter one`);
 }
@@ -69,8 +66,8 @@ function gatewayOf({ gateway }: Account, file: string): Config['gateway'] {
   return location.origin;
 }
 
-function unusedOf({ account, gateway }: ConfigFile): string[] {
-  return [...(account.smtp === undefined ? [] : ['account.smtp']), ...(gateway === undefined ? [] : ['[gateway]'])];
+function unusedOf(account: Account): string[] {
+  return account.smtp === undefined ? [] : ['account.smtp'];
 }
 
 /**
@@ -79,9 +76,7 @@ function unusedOf({ account, gateway }: ConfigFile): string[] {
  * @throws ConfigError with file, key and remedy in one line.
  */
 export async function loadConfig(file: string): Promise<Config> {
-  const read = readConfigFile(await readTomlFile(file));
-  if (!read.ok) throw new ConfigError('ERR_CONFIG_KEY', `${file}: ${read.problem.key} ${read.problem.problem}.`);
-  const { account } = read.config;
+  const account = await readSection('account', file);
   const address = addressOf(account, file);
   const imap = imapOf(account, file);
   return {
@@ -90,11 +85,11 @@ export async function loadConfig(file: string): Promise<Config> {
     sieve: sieveOf(account, imap, file),
     credentials: await credentialsOf(account, file),
     folder: account.folder,
-    ca: account.ca_file === undefined ? undefined : await readCertificates(account.ca_file, file),
+    ca: account.ca_file === undefined ? undefined : await readCertificates('account.ca_file', account.ca_file, file),
     pollMs: account.poll_seconds * 1000,
     keepRejected: account.keep_rejected,
     apps: account.apps,
     gateway: gatewayOf(account, file),
-    unused: unusedOf(read.config),
+    unused: unusedOf(account),
   };
 }

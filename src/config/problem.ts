@@ -28,20 +28,30 @@ function kindOf(value: unknown): string {
 
 const isUnknownKey = (issue: Issue): boolean => issue.expected === 'never';
 
-function unknownKey(path: readonly { readonly key?: unknown }[], accountKeys: readonly string[]): string {
-  const [first, second] = path.map(({ key }) => String(key));
-  if (second === undefined && accountKeys.includes(first ?? '')) {
-    return 'belongs to the section [account]: put it below a line that says so';
+type Keys = Readonly<Record<'account' | 'gateway', readonly string[]>>;
+
+const secretRemedies: Readonly<Record<string, string>> = {
+  password: 'password_command or password_file',
+  token: 'token_command',
+  secret: 'secret_file',
+  key: 'key_file',
+  redis_password: 'redis_password_file',
+};
+
+function unknownKey(path: readonly { readonly key?: unknown }[], keys: Keys, wanted: keyof Keys): string {
+  const [first = '', second] = path.map(({ key }) => String(key));
+  if (second === undefined) {
+    const others = (['account', 'gateway'] as const).filter((name) => name !== wanted);
+    const home = [wanted, ...others].find((name) => keys[name].includes(first));
+    if (home !== undefined) return `belongs to the section [${home}]: put it below a line that says so`;
   }
-  if (second === 'password' || second === 'token') {
-    return 'is not known, as no secret stands in this file: use password_command, password_file or token_command';
-  }
+  const remedy = Object.hasOwn(secretRemedies, second ?? '') ? secretRemedies[second ?? ''] : undefined;
+  if (remedy !== undefined) return `is not known, as no secret stands in this file: use ${remedy}`;
   return 'is not known: remove it, or check its spelling (docs/configuration.md has every key)';
 }
 
-function sentenceOf(issue: Issue, path: readonly { readonly key?: unknown }[], accountKeys: readonly string[]): string {
-  if (isUnknownKey(issue)) return unknownKey(path, accountKeys);
-  if (issue.input === undefined) return path.length === 1 ? 'is missing: add the section' : 'is missing: add it';
+function sentenceOf(issue: Issue, path: readonly { readonly key?: unknown }[]): string {
+  if (issue.input === undefined) return 'is missing: add it';
   if (issue.type === 'non_empty') return 'is empty: give it a value, or remove it';
   if (path.at(-1)?.key === 'apps' && issue.input === 'ask') {
     return 'cannot be "ask" in this version yet: use "allow" or "deny"';
@@ -55,9 +65,10 @@ function sentenceOf(issue: Issue, path: readonly { readonly key?: unknown }[], a
  * Picks what to tell first of all that is wrong. An unknown key comes before a missing one: as a rule it is the missing one,
  * misspelt.
  *
- * @param accountKeys the keys of the section `[account]`.
+ * @param keys the keys of each section.
+ * @param wanted the section that is read.
  */
-export function problemIn(issues: readonly [Issue, ...Issue[]], accountKeys: readonly string[]): ConfigProblem {
+export function problemIn(issues: readonly [Issue, ...Issue[]], keys: Keys, wanted: keyof Keys): ConfigProblem {
   const issue = issues.find(isUnknownKey) ?? issues[0];
   const path = issue.path ?? [];
   const [root] = path;
@@ -67,5 +78,5 @@ export function problemIn(issues: readonly [Issue, ...Issue[]], accountKeys: rea
   }
   const isSection = path.length === 1 && !isUnknownKey(issue);
   const key = isSection ? `[${writtenKey(path)}]` : writtenKey(path);
-  return { key, problem: sentenceOf(issue, path, accountKeys) };
+  return { key, problem: isUnknownKey(issue) ? unknownKey(path, keys, wanted) : sentenceOf(issue, path) };
 }

@@ -1,14 +1,19 @@
-import { readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parse } from 'smol-toml';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { loadConfig } from './load-config.js';
 import { configTable, sampleConfig } from './sample.js';
-import { configKeys, readConfigFile } from './schema.js';
+import { configKeys, readSection } from './schema.js';
 
-// The files are written anew from the schema by: npx vitest run -u src/config/sample.test.ts
-const sampleFile = fileURLToPath(new URL('../../contrib/config.toml', import.meta.url));
-const document = fileURLToPath(new URL('../../docs/configuration.md', import.meta.url));
+// The files are written anew from the schema by: npx vitest run src/config/sample.test.ts -u
+const inRepository = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url));
+const document = inRepository('docs/configuration.md');
+const sections = [
+  { section: 'account', sampleFile: inRepository('contrib/config.toml') },
+  { section: 'gateway', sampleFile: inRepository('contrib/gateway.toml') },
+] as const;
 
 /** The document with what stands between two marks replaced. */
 function withGenerated(text: string, name: string, generated: string): string {
@@ -18,41 +23,65 @@ function withGenerated(text: string, name: string, generated: string): string {
   return `${before}${begin}\n\n${generated}\n\n${end}${rest.split(end)[1]}`;
 }
 
-describe('the sample configuration', () => {
+async function written(text: string): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'mailpush-'));
+  onTestFinished(() => rm(directory, { recursive: true }));
+  const file = join(directory, 'config.toml');
+  await writeFile(file, text);
+  return file;
+}
+
+describe.each(sections)('the sample of the section [$section]', ({ section, sampleFile }) => {
+  const keys = configKeys(section);
+
   it('is the one in contrib', async () => {
-    await expect(sampleConfig()).toMatchFileSnapshot(sampleFile);
+    await expect(sampleConfig(section)).toMatchFileSnapshot(sampleFile);
   });
 
   it('is accepted as it is', async () => {
-    await expect(loadConfig(sampleFile)).resolves.toMatchObject({ address: 'alice@example.org', unused: [] });
+    await expect(readSection(section, sampleFile)).resolves.toBeDefined();
   });
 
   it('has every key once', () => {
-    const keys = sampleConfig().match(/^(?:# )?\w+(?= = )/gm) ?? [];
-    expect(keys.map((key) => key.replace('# ', ''))).toEqual(configKeys().map(({ key }) => key));
+    const found = sampleConfig(section).match(/^(?:# )?\w+(?= = )/gm) ?? [];
+    expect(found.map((key) => key.replace('# ', ''))).toEqual(keys.map(({ key }) => key));
   });
 
-  it.each(configKeys().map(({ key }) => key))('is accepted with %s in place', (key) => {
-    const text = sampleConfig().replace(new RegExp(`^# (?=${key} = )`, 'm'), '');
-    expect(readConfigFile(parse(text))).toMatchObject({ ok: true, config: { account: { [key]: expect.anything() } } });
+  it.each(keys.map(({ key }) => key))('is accepted with %s in place', async (key) => {
+    const text = sampleConfig(section).replace(new RegExp(`^# (?=${key} = )`, 'm'), '');
+    expect(await readSection(section, await written(text))).toMatchObject({ [key]: expect.anything() });
   });
-});
 
-describe('docs/configuration.md', () => {
-  it('has the table and the sample of the schema', async () => {
-    const text = await readFile(document, 'utf8');
-    const table = withGenerated(text, 'keys', configTable());
-    const whole = withGenerated(table, 'sample', `\`\`\`toml\n${sampleConfig()}\`\`\``);
-    await expect(whole).toMatchFileSnapshot(document);
+  it.each(keys.filter(({ required }) => required).map(({ key }) => key))('is not accepted without %s', async (key) => {
+    const file = await written(sampleConfig(section).replace(new RegExp(`^${key} = .*$`, 'm'), ''));
+    await expect(readSection(section, file)).rejects.toThrow(`${section}.${key} is missing: add it.`);
   });
-});
 
-describe('every key', () => {
-  it.each(configKeys().map((key) => [key.key, key] as const))(
-    '%s is described, and has a default or an example',
+  it.each(keys.map((key) => [key.key, key] as const))(
+    'has a description of %s, and a default or an example',
     (_, key) => {
       expect(key.description).toMatch(/^[A-Z].*\.$/);
       expect(key.default ?? key.example).toBeDefined();
     },
   );
+});
+
+it('the sample for the distributor uses nothing that this version does not', async () => {
+  const [{ sampleFile }] = sections;
+  await expect(loadConfig(sampleFile)).resolves.toMatchObject({ address: 'alice@example.org', unused: [] });
+});
+
+it('both sections may stand in one file', async () => {
+  const file = await written(sampleConfig('account') + sampleConfig('gateway'));
+  expect(await readSection('account', file)).toMatchObject({ address: 'alice@example.org' });
+  expect(await readSection('gateway', file)).toMatchObject({ from: 'push@app.example' });
+});
+
+describe('docs/configuration.md', () => {
+  it('has the tables and the sample of the schema', async () => {
+    let text = await readFile(document, 'utf8');
+    for (const { section } of sections) text = withGenerated(text, `keys of ${section}`, configTable(section));
+    text = withGenerated(text, 'sample', `\`\`\`toml\n${sampleConfig('account')}\`\`\``);
+    await expect(text).toMatchFileSnapshot(document);
+  });
 });

@@ -1,4 +1,4 @@
-import { type ConfigKey, configKeys } from './schema.js';
+import { type ConfigKey, configKeys, type SectionName } from './schema.js';
 
 const width = 110;
 
@@ -15,28 +15,34 @@ function wrap(text: string): string[] {
   return [...lines, line];
 }
 
-/** Keys that a first configuration needs; all others stand there commented out. */
-const first: readonly string[] = ['address', 'imap', 'password_command'];
+/** The key that a first configuration needs beside those that are required; all others stand there commented out. */
+const first: Readonly<Record<SectionName, string>> = { account: 'password_command', gateway: 'password_file' };
 
-function entry(key: ConfigKey): string {
+function entry(key: ConfigKey, section: SectionName): string {
   const value = key.default ?? key.example ?? '""';
-  const mark = first.includes(key.key) ? '' : '# ';
+  const mark = key.required || first[section] === key.key ? '' : '# ';
   return [...wrap(key.description), `${mark}${key.key} = ${value}`].join('\n');
 }
 
-const heading = `# The configuration of mailpush, with every key there is. It belongs to $XDG_CONFIG_HOME/mailpush/config.toml, as a rule
+const headings: Readonly<Record<SectionName, string>> = {
+  account: `# The configuration of mailpush, with every key there is. It belongs to $XDG_CONFIG_HOME/mailpush/config.toml, as a rule
 # ~/.config/mailpush/config.toml. What begins with "# " and a key is optional and shows the default or an example.
-`;
+`,
+  gateway: `# The configuration of \`mailpush gateway\`, with every key there is. It belongs to /etc/mailpush/gateway.toml, with the files
+# that it names beside it. What begins with "# " and a key is optional and shows the default or an example.
+`,
+};
 
-/** A commented configuration file with every key in it. */
-export function sampleConfig(): string {
-  return `${heading}\n[account]\n${configKeys().map(entry).join('\n\n')}\n`;
+/** A commented configuration file with every key of a section in it. */
+export function sampleConfig(section: SectionName): string {
+  const entries = configKeys(section).map((key) => entry(key, section));
+  return `${headings[section]}\n[${section}]\n${entries.join('\n\n')}\n`;
 }
 
-/** The table of keys in docs/configuration.md. */
-export function configTable(): string {
+/** The table of the keys of a section in docs/configuration.md. */
+export function configTable(section: SectionName): string {
   const cell = (text: string | undefined): string => (text === undefined ? '' : `\`${text}\``);
-  const rows = configKeys().map(
+  const rows = configKeys(section).map(
     ({ key, description, default: fallback, example }) =>
       `| \`${key}\` | ${description.replaceAll('|', '\\|')} | ${cell(fallback)} | ${cell(example)} |`,
   );

@@ -1,8 +1,10 @@
 import * as v from 'valibot';
-import { type ConfigProblem, problemIn } from './problem.js';
+import { flag, text } from './entry-kinds.js';
+import { ConfigError } from './errors.js';
+import { type GatewaySection, gatewayEntries } from './gateway-entries.js';
+import { problemIn } from './problem.js';
+import { readTomlFile } from './toml-file.js';
 
-const text = v.pipe(v.string('must be a text in quotes'), v.nonEmpty());
-const flag = v.boolean('must be true or false');
 const pollRange = 'must be a whole number from 1 to 3600';
 
 // Every key of the section [account]: defaults, sample file and the table in docs/configuration.md all come from here, and
@@ -94,62 +96,84 @@ const accountEntries = {
 
 /** The configuration as written, with defaults in place. */
 export interface ConfigFile {
-  readonly account: {
-    readonly address: string;
-    readonly imap: string;
-    readonly password_command?: string | undefined;
-    readonly password_file?: string | undefined;
-    readonly token_command?: string | undefined;
-    readonly folder: string;
-    readonly sieve?: string | undefined;
-    readonly insecure: boolean;
-    readonly ca_file?: string | undefined;
-    readonly poll_seconds: number;
-    readonly keep_rejected: boolean;
-    readonly apps: 'allow' | 'deny';
-    readonly gateway?: string | undefined;
-    readonly smtp?: string | undefined;
-  };
-  /** Belongs to a command that this version does not have; not looked into. */
-  readonly gateway?: unknown;
+  /** For the distributor. */
+  readonly account?:
+    | {
+        readonly address: string;
+        readonly imap: string;
+        readonly password_command?: string | undefined;
+        readonly password_file?: string | undefined;
+        readonly token_command?: string | undefined;
+        readonly folder: string;
+        readonly sieve?: string | undefined;
+        readonly insecure: boolean;
+        readonly ca_file?: string | undefined;
+        readonly poll_seconds: number;
+        readonly keep_rejected: boolean;
+        readonly apps: 'allow' | 'deny';
+        readonly gateway?: string | undefined;
+        readonly smtp?: string | undefined;
+      }
+    | undefined;
+  readonly gateway?: GatewaySection | undefined;
 }
 
-const section = (name: string): string => `must be a section: write [${name}] on a line of its own`;
+/** Name of a section of the configuration. */
+export type SectionName = keyof ConfigFile;
+
+const mustBeSection = (name: SectionName): string => `must be a section: write [${name}] on a line of its own`;
 
 const configSchema: v.GenericSchema<unknown, ConfigFile> = v.strictObject({
-  account: v.strictObject(accountEntries, section('account')),
-  gateway: v.optional(v.looseObject({}, section('gateway'))),
+  account: v.optional(v.strictObject(accountEntries, mustBeSection('account'))),
+  gateway: v.optional(v.strictObject(gatewayEntries, mustBeSection('gateway'))),
 });
 
-/** One key of the section `[account]`, as documentation tells it. */
+const entries = { account: accountEntries, gateway: gatewayEntries } as const;
+
+/** One key of a section, as documentation tells it. */
 export interface ConfigKey {
   readonly key: string;
   readonly description: string;
   /** As it stands in TOML; undefined when the key has none. */
   readonly default: string | undefined;
   readonly example: string | undefined;
+  /** Whether there is no file without it. */
+  readonly required: boolean;
 }
 
-/** Every key, for the sample file and the documentation. */
-export function configKeys(): ConfigKey[] {
-  return Object.entries(accountEntries).map(([key, schema]) => {
+/** Every key of a section, for its sample file and the documentation. */
+export function configKeys(section: SectionName): ConfigKey[] {
+  return Object.entries<v.GenericSchema>(entries[section]).map(([key, schema]) => {
     const fallback: unknown = v.getDefault(schema);
-    const [example] = v.getExamples(schema);
+    const [example]: readonly unknown[] = v.getExamples(schema);
     return {
       key,
       description: v.getDescription(schema) ?? '',
       default: fallback === undefined ? undefined : JSON.stringify(fallback),
       example: example === undefined ? undefined : JSON.stringify(example),
+      required: !v.is(schema, undefined),
     };
   });
 }
 
-/** Reads a parsed TOML document, or names the first thing that is wrong with it. */
-export function readConfigFile(
-  document: unknown,
-): { readonly ok: true; readonly config: ConfigFile } | { readonly ok: false; readonly problem: ConfigProblem } {
-  const result = v.safeParse(configSchema, document);
-  return result.success
-    ? { ok: true, config: result.output }
-    : { ok: false, problem: problemIn(result.issues, Object.keys(accountEntries)) };
+/**
+ * Reads a section of the configuration file, in which another may stand too: a mistake in either is told.
+ *
+ * @throws ConfigError with the first thing that is wrong.
+ */
+export async function readSection<Name extends SectionName>(
+  name: Name,
+  file: string,
+): Promise<NonNullable<ConfigFile[Name]>> {
+  const result = v.safeParse(configSchema, await readTomlFile(file));
+  const broken = (key: string, problem: string): ConfigError =>
+    new ConfigError('ERR_CONFIG_KEY', `${file}: ${key} ${problem}.`);
+  if (!result.success) {
+    const keys = { account: Object.keys(accountEntries), gateway: Object.keys(gatewayEntries) };
+    const { key, problem } = problemIn(result.issues, keys, name);
+    throw broken(key, problem);
+  }
+  const section = result.output[name];
+  if (section === undefined) throw broken(`[${name}]`, 'is missing: add the section');
+  return section;
 }

@@ -20,6 +20,8 @@ export interface ServerUrlKind {
   readonly example: string;
   /** Where to put what does not belong behind the port; follows a colon. */
   readonly noPath: string;
+  /** The keys for the password. Default `password_command or password_file`. */
+  readonly passwordKeys?: string;
 }
 
 const hostName = /^[a-z0-9](?:[a-z0-9._-]{0,251}[a-z0-9])?$/;
@@ -55,7 +57,7 @@ function listed(schemes: readonly string[]): string {
 /** Reads the URL of a server; what is wrong with it comes back as the end of a sentence that begins with its key. */
 export function parseServerUrl(
   url: string,
-  { ports, example, noPath }: ServerUrlKind,
+  { ports, example, noPath, passwordKeys = 'password_command or password_file' }: ServerUrlKind,
 ): ServerLocation | { readonly problem: string } {
   const advice = `write it like ${example}`;
   let parsed: URL;
@@ -66,7 +68,7 @@ export function parseServerUrl(
   }
   const port = Object.hasOwn(ports, parsed.protocol) ? ports[parsed.protocol] : undefined;
   if (port === undefined) return { problem: `must begin with ${listed(Object.keys(ports))}` };
-  if (parsed.password !== '') return { problem: 'must hold no password: use password_command or password_file' };
+  if (parsed.password !== '') return { problem: `must hold no password: use ${passwordKeys}` };
   if (parsed.hostname === '') return { problem: `names no host: ${advice}` };
   if (!['', '/'].includes(parsed.pathname) || parsed.search !== '' || parsed.hash !== '') {
     return { problem: `must end after host and port: ${noPath}` };
