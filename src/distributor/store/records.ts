@@ -1,17 +1,12 @@
 import * as v from 'valibot';
 import type { PeerState } from '../../crypto/index.js';
-import { isChannel, isFingerprint } from '../../notify-spec/index.js';
+import { isChannel } from '../../notify-spec/index.js';
 import type { Announcement, Pin, TopicMark, Trust } from '../delivery/index.js';
+import { decodeGateways } from './gateway-records.js';
+import { base64, bytes, encodePin, fingerprint, pinRecord } from './pin-record.js';
 
-const bytes = v.pipe(
-  v.string(),
-  v.base64(),
-  v.transform((text): Uint8Array => new Uint8Array(Buffer.from(text, 'base64'))),
-);
 const channel = v.pipe(v.string(), v.check(isChannel));
-const fingerprint = v.pipe(v.string(), v.check(isFingerprint));
 const uid = v.pipe(v.number(), v.integer(), v.minValue(0));
-const pin = v.object({ fingerprint, address: v.string(), keydata: bytes });
 const preferEncrypt = v.picklist(['mutual', 'nopreference']);
 const peer = v.object({
   lastSeen: v.number(),
@@ -23,6 +18,7 @@ const gateway = v.object({
   url: v.string(),
   endpoint: v.nullable(v.string()),
   expires: v.nullable(v.number()),
+  renewAt: v.nullable(v.number()),
   vapid: v.nullable(v.string()),
 });
 
@@ -39,7 +35,7 @@ const registrationRecord = v.object({
   retiredAt: v.nullable(v.number()),
   key: bytes,
   sender: v.nullable(fingerprint),
-  pin: v.nullable(pin),
+  pin: v.nullable(pinRecord),
   // These came later.
   next: v.optional(v.nullable(v.object({ fingerprint, timestamp: v.number() })), null),
   peer: v.optional(v.nullable(peer), null),
@@ -62,6 +58,8 @@ export interface GatewayEndpoint {
   readonly endpoint: string | null;
   /** When its seal expires, in ms since 1970. */
   readonly expires: number | null;
+  /** When another one is to be sealed, in ms since 1970. */
+  readonly renewAt: number | null;
   /** The VAPID key inside the seal. */
   readonly vapid: string | null;
 }
@@ -122,15 +120,13 @@ export interface ProgressRecord {
   readonly lastUid: number;
 }
 
-const base64 = (data: Uint8Array): string => Buffer.from(data).toString('base64');
-
 /** Writes a registration as it stands in the store. */
 export function encodeRegistration(registration: Registration): unknown {
   const { pin, peer } = registration;
   return {
     ...registration,
     key: base64(registration.key),
-    pin: pin === null ? null : { ...pin, keydata: base64(pin.keydata) },
+    pin: pin === null ? null : encodePin(pin),
     peer: peer === null ? null : encodePeer(peer),
   };
 }
@@ -187,6 +183,7 @@ const decoders: Readonly<Record<string, (value: unknown, lastPart: string) => un
   folder: (value, name) => [decodeURIComponent(name), decodeProgress(value)],
   open: (value, uid) => decodeOpenMessage(uid, value),
   delivered: (value) => v.parse(v.number(), value),
+  gateway: decodeGateways,
 };
 
 /** Whether a record is what may stand under its key; `text` is its value as JSON. */

@@ -4,6 +4,7 @@ import type { Outcome, TopicMark } from '../delivery/index.js';
 import type { Health } from '../health.js';
 import { createDatabase, type Operation } from './database.js';
 import { damagedError, type StoreError } from './errors.js';
+import { decodeGateways, encodeGateways, type GatewayRecord } from './gateway-records.js';
 import { deleteOldTopics } from './old-topics.js';
 import { openLevel } from './open-level.js';
 import {
@@ -53,6 +54,9 @@ export interface Store {
   saveRegistrations(registrations: readonly Registration[]): Promise<void>;
   /** Forgets a registration, its key, its delivered ids and its topics for good. */
   deleteRegistration(channel: string): Promise<void>;
+  /** What has to be remembered of gateways, of one that is not used any more too. */
+  gateways(): Promise<readonly GatewayRecord[]>;
+  saveGateways(gateways: readonly GatewayRecord[]): Promise<void>;
   folder(name: string): Promise<FolderRecord | undefined>;
   /** Every folder that was ever looked at, by its name. */
   folders(): Promise<Map<string, FolderRecord>>;
@@ -80,6 +84,7 @@ export interface Store {
 /** No push older than that can still be live, by clocks that differ by ten minutes. */
 const topicMs = limits.maxTtlSeconds * 1000 + 10 * 60_000;
 
+const gatewayKey = 'gateway';
 const registrationKey = (channel: string): string => `registration/${channel}`;
 const folderPrefix = 'folder/';
 const folderKey = (name: string): string => `${folderPrefix}${encodeURIComponent(name)}`;
@@ -180,6 +185,12 @@ export async function openStore(directory: string, options: StoreOptions = {}): 
         for await (const page of database.pages(prefix)) await database.write(page.map(([key]) => del(key)));
       }
     },
+    gateways: async () => {
+      const value = await database.get(gatewayKey);
+      return value === undefined ? [] : decoded(() => decodeGateways(value));
+    },
+    saveGateways: async (gateways) =>
+      await database.write([{ type: 'put', key: gatewayKey, value: encodeGateways(gateways) }]),
     folder,
     folders: async () => {
       const entries = await database.entries(folderPrefix);

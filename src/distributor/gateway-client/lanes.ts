@@ -1,0 +1,73 @@
+import type { Failure } from './errors.js';
+import type { GatewayState, Lane, LaneState } from './state.js';
+import type { GatewayTimes } from './times.js';
+
+/** Whether it passes by itself. */
+export const passes = ({ code }: Pick<Failure, 'code'>): boolean =>
+  code === 'ERR_GATEWAY_UNREACHABLE' || code === 'ERR_GATEWAY_BUSY';
+
+/**
+ * The pause after so many failures in a row, in milliseconds: it doubles each time up to a limit, and is spread by a quarter
+ * to both sides; never shorter than what the gateway asks for within reason.
+ */
+export function pauseMs(failure: Failure, failures: number, chance: number, times: GatewayTimes): number {
+  const [first, max] = passes(failure)
+    ? [times.retryFirstMs, times.retryMaxMs]
+    : [times.refusedFirstMs, times.refusedMaxMs];
+  const own = Math.min(max, first * 2 ** Math.min(30, failures - 1)) * (0.75 + chance / 2);
+  const wanted = Math.min(times.retryAfterMaxMs, failure.retryAfterMs ?? 0) * (1 + chance / 10);
+  return Math.max(own, wanted);
+}
+
+function withLane(state: GatewayState, lane: Lane, next: LaneState): GatewayState {
+  return { ...state, lanes: { ...state.lanes, [lane]: next } };
+}
+
+/** A request of this kind has failed: all of them wait. */
+export function failed(
+  state: GatewayState,
+  lane: Lane,
+  failure: Failure,
+  { now, chance }: { readonly now: number; readonly chance: number },
+): GatewayState {
+  const before = state.lanes[lane];
+  // Of several at once only the first counts.
+  if (before.failure !== undefined && before.until > now) return state;
+  const failures = before.failures + 1;
+  const since = before.failure === undefined ? now : before.since;
+  const until = now + pauseMs(failure, failures, chance, state.times);
+  return withLane(state, lane, { failures, until, failure, since });
+}
+
+/** A request of this kind was answered. */
+export function succeeded(state: GatewayState, lane: Lane): GatewayState {
+  return withLane(state, lane, { failures: 0, until: 0, failure: undefined, since: 0 });
+}
+
+/** The network is another: whatever could not be reached is tried at once. */
+export function reopened(state: GatewayState, now: number): GatewayState {
+  return (Object.keys(state.lanes) as Lane[]).reduce((so, lane) => {
+    const before = so.lanes[lane];
+    if (before.failure?.code !== 'ERR_GATEWAY_UNREACHABLE' || before.until <= now) return so;
+    return withLane(so, lane, { ...before, failures: 0, until: now });
+  }, state);
+}
+
+const minuteMs = 60_000;
+
+/** Whether one more request may begin now, and the state in which it has. */
+export function began(state: GatewayState, now: number): GatewayState {
+  return { ...state, began: [...state.began.filter((at) => at > now - minuteMs && at <= now), now] };
+}
+
+/** When the next request may begin at the earliest, as to how many there were within a minute. */
+export function roomAt({ began: all, times }: GatewayState): number {
+  const first = all.at(-times.perMinute);
+  return first === undefined ? 0 : first + minuteMs;
+}
+
+/** How many requests are under way. */
+export function underWay({ apps, request, revoking }: GatewayState): number {
+  const busy = [...apps.values()].filter(({ work }) => work.stage === 'sealing' || work.stage === 'checking').length;
+  return busy + revoking.size + (request.stage === 'sending' ? 1 : 0);
+}
