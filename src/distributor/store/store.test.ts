@@ -79,14 +79,32 @@ describe('the store', () => {
       url: 'https://push.example.org',
       endpoint: 'https://push.example.org/p/x',
       expires: 9,
+      renewAt: 6,
       vapid: 'v',
     };
+    const none = { endpoint: null, expires: null, renewAt: null, vapid: null };
     const kept = [
       registrationOf(1, { gateway, replacedAt: 7 }),
-      registrationOf(2, { purpose: 'grant', gateway: { ...gateway, endpoint: null, expires: null, vapid: null } }),
+      registrationOf(2, { purpose: 'grant', gateway: { ...gateway, ...none } }),
     ];
     await store.saveRegistrations(kept);
     expect(await reopened(directory, store, (again) => again.registrations())).toEqual(kept);
+  });
+
+  it('keeps how far it is with each gateway', async () => {
+    const directory = await temporaryDirectory();
+    const store = await open(directory);
+    expect(await store.gateways()).toEqual([]);
+    const revocations = [{ channel: channelOf(1), endpoint: 'https://push.example.org/p/x', expires: 9 }];
+    const request = { channel: channelOf(2), nonce: 'n', since: 1, isMailed: true };
+    const grant = { token: 'g', expires: 9, renewAt: 6 };
+    const one = { url: 'https://push.example.org', address: 'alice@example.org', request, mailed: [1], revocations };
+    const gateways = [
+      { ...one, grant, pin },
+      { ...one, request: null, grant: null, pin: null },
+    ];
+    await store.saveGateways(gateways);
+    expect(await reopened(directory, store, (again) => again.gateways())).toEqual(gateways);
   });
 
   it('reads the registrations of a version that knew neither gateways nor replaced channels', async () => {
