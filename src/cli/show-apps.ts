@@ -42,6 +42,9 @@ export function showApps({ apps, omitted }: AppList): string {
       ...(app.next === null ? [] : [`  Will be      ${printable(app.next)}`]),
       `  Last push    ${lastPush}`,
       `  Open pushes  ${showOpen(app.open, app.waiting)}`,
+      ...(app.draining === 0
+        ? []
+        : [`  Draining     ${app.draining} (endpoints from before, whose pushes are still delivered)`]),
       ...(app.note === null ? [] : [`  ${printable(app.note)}`]),
     ].join('\n');
   });

@@ -31,6 +31,7 @@ const app: AppStatus = {
   next: null,
   open: 3,
   waiting: { ...waiting, app: 2, removal: 1 },
+  draining: 0,
   lastPushAt: since,
   note: 'It is not running: start it.',
 };
@@ -109,7 +110,10 @@ describe('the status as text', () => {
 
   it('shows the list of apps one after another', () => {
     expect(
-      showApps({ apps: [app, { ...app, sender: 'f'.repeat(40), note: null, lastPushAt: null }], omitted: 1 }),
+      showApps({
+        apps: [app, { ...app, sender: 'f'.repeat(40), draining: 2, note: null, lastPushAt: null }],
+        omitted: 1,
+      }),
     ).toBe(
       [
         'org.example.App (Chat)',
@@ -126,6 +130,7 @@ describe('the status as text', () => {
         `  App server   ${'f'.repeat(40)}`,
         '  Last push    none since the start of the daemon',
         '  Open pushes  3 (2 waiting for their app, 1 being removed)',
+        '  Draining     2 (endpoints from before, whose pushes are still delivered)',
         '',
         '1 more are not shown.',
       ].join('\n'),

@@ -120,8 +120,6 @@ async function serve(
     changed: (state) => room.minimumUrgency(minimumUrgency(state)),
     wake: (reason) => mailbox.wake(reason),
   });
-  const housekeeping = createHousekeeping({ channels, store, forget: room.forget, runtime });
-
   function changed(registration: Registration): void {
     logChange(log, registration);
     room.registrationChanged(registration);
@@ -131,6 +129,7 @@ async function serve(
   const busId = await busIdOf(bus);
   const { trustChanged } = room;
   const registrations = createRegistrations({ address, busId, channels, store, runtime, changed, trustChanged });
+  const housekeeping = createHousekeeping({ channels, registrations, store, forget: room.forget, runtime });
   const endpoints = createMailtoEndpoints(channels);
   const registrar = createRegistrar({
     bus,
@@ -142,6 +141,7 @@ async function serve(
     registrations,
     endpoints,
     apps,
+    runtime,
   });
 
   const unwatch = await bus.watchNameOwners(({ name, newOwner }) => {

@@ -1,7 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { createManualTime } from '../../test/tools/manual-time.js';
 import { registrationWith } from '../../test/tools/registration.js';
-import { createHousekeeping, maxRetired, outdatedChannels, retiredMs } from './housekeeping.js';
+import {
+  createHousekeeping,
+  drainedChannels,
+  drainMs,
+  maxDraining,
+  maxRetired,
+  outdatedChannels,
+  retiredMs,
+} from './housekeeping.js';
 import { type Registration, StoreError } from './store/index.js';
 
 const dayMs = 24 * 60 * 60_000;
@@ -28,6 +36,38 @@ describe('a channel is forgotten', () => {
   });
 });
 
+describe('a channel has drained', () => {
+  const draining = (channel: string, replacedAt: number, change: Partial<Registration> = {}): Registration =>
+    registrationWith({ channel, replacedAt, ...change });
+
+  it('28 days after it was replaced, if it belongs to an app and has not ended before', () => {
+    const all = [
+      registered('live', null),
+      draining('due', noon - drainMs),
+      draining('late', noon - drainMs + 1),
+      draining('ended', noon - drainMs, { retiredAt: noon - 1 }),
+      draining('grant', noon - drainMs, { purpose: 'grant' }),
+    ];
+    expect(drainMs).toBe(28 * dayMs);
+    expect(drainedChannels(all, noon)).toEqual(['due']);
+  });
+
+  it('not before its app has another endpoint', () => {
+    const gateway = { url: 'https://push.example.org', endpoint: null, expires: null, vapid: null };
+    const old = [draining('old', 0, { token: 'a' }), draining('older', 0, { token: 'b' })];
+    const waiting = registrationWith({ channel: 'new', token: 'a', gateway });
+    expect(drainedChannels([...old, waiting], noon)).toEqual(['older']);
+    const told = { ...waiting, gateway: { ...gateway, endpoint: 'https://push.example.org/p/x' } };
+    expect(drainedChannels([...old, told], noon)).toEqual(['old', 'older']);
+    expect(drainedChannels([...old, { ...waiting, retiredAt: 1 }], noon)).toEqual(['old', 'older']);
+  });
+
+  it('sooner where there are very many: the one that was replaced first', () => {
+    const all = Array.from({ length: maxDraining + 2 }, (_, index) => draining(`${index}`, noon - index));
+    expect(drainedChannels(all, noon)).toEqual([`${maxDraining}`, `${maxDraining + 1}`]);
+  });
+});
+
 describe('housekeeping', () => {
   /** A disk that fails as long as it is told to. */
   function setUp(registrations: Registration[]) {
@@ -40,6 +80,12 @@ describe('housekeeping', () => {
     }
     const housekeeping = createHousekeeping({
       channels: { all: () => registrations },
+      registrations: {
+        inTurn: async (act) => await act(),
+        retire: async (...channels) => {
+          for (const channel of channels) await note(`retire ${channel}`);
+        },
+      },
       store: {
         deleteRegistration: (channel) => note(`delete ${channel}`),
         deleteExpired: (now) => note(`delete ids of ${(now - noon) / dayMs}`),
@@ -68,6 +114,20 @@ describe('housekeeping', () => {
     ending.abort();
     await run;
     expect(time.sleepers()).toEqual([]);
+  });
+
+  it('ends on its day what has drained', async () => {
+    const replaced = registrationWith({ channel: 'a', replacedAt: noon - drainMs + dayMs });
+    const { time, done, housekeeping } = setUp([replaced]);
+    const ending = new AbortController();
+    const run = housekeeping.run(ending.signal);
+    await expect.poll(() => time.sleepers()).toEqual([dayMs]);
+    expect(done.splice(0)).toEqual(['delete ids of 0']);
+    time.pass(dayMs);
+    await expect.poll(() => time.sleepers()).toEqual([dayMs]);
+    expect(done).toEqual(['retire a', 'delete ids of 1']);
+    ending.abort();
+    await run;
   });
 
   it('goes on when the disk takes nothing', async () => {

@@ -93,6 +93,32 @@ describe('the status', () => {
     expect(status.apps).toMatchObject([{ service: 'org.example.App1', open: 3, waiting: { key: 2, urgency: 1 } }]);
   });
 
+  it('counts with an app what comes for endpoints that it had before, and grants with nothing', async () => {
+    const old = registrationOf(2, { token: '{secret-1}', service: 'org.example.App1', replacedAt: now });
+    const others = registrationOf(3, { service: 'org.example.App1', replacedAt: now });
+    const control = registrationOf(4, { purpose: 'grant', service: '', token: '' });
+    const known = [registrationOf(1), old, others, control];
+    const { answers, tally } = createSetting(known, { 'org.example.App1': { held: 1 }, '': { unopened: 5 } });
+    tally.ended(old.channel, { kind: 'delivered', id: '1', rememberUntil: 0 });
+    const app = { service: 'org.example.App1', open: 2, waiting: { urgency: 2 }, draining: 1 };
+    const lastPushAt = '2026-01-01T12:00:00.000Z';
+    expect((await answers.apps()).apps).toMatchObject([{ ...app, channel: 'cccccc', lastPushAt }]);
+    expect(await answers.status()).toMatchObject({
+      open: 3,
+      registrations: 1,
+      lastPush: { service: 'org.example.App1' },
+    });
+  });
+
+  it('says what is wrong with an endpoint from before if nothing is with the one of now', async () => {
+    const old = registrationOf(2, { token: '{secret-1}', service: 'org.example.App1', replacedAt: now });
+    const { answers, tally } = createSetting([registrationOf(1), old]);
+    tally.ended(old.channel, { kind: 'refused', reason: 'It is not signed.' });
+    const [app] = (await answers.apps()).apps;
+    expect(app?.note).toMatch(/^Its last push was refused\. It is not signed\./);
+    expect((await answers.status()).problems).toHaveLength(1);
+  });
+
   it('names the app that got the last push, and how pushes ended', async () => {
     const [first] = [registrationOf(1)];
     const { answers, tally, time, channels } = createSetting([first]);

@@ -20,7 +20,7 @@ export interface AnswersOptions {
   readonly address: string;
   readonly account: Pick<ImapAccount, 'host' | 'port' | 'folder'>;
   readonly bus: Pick<Bus, 'listNames' | 'listActivatableNames'>;
-  readonly channels: Pick<Channels, 'all' | 'live' | 'get'>;
+  readonly channels: Pick<Channels, 'all' | 'live' | 'draining' | 'get'>;
   readonly room: Pick<PostRoom, 'summary'>;
   readonly health: Pick<Health, 'troubles' | 'line'>;
   readonly device: Pick<Device, 'describe'>;
@@ -54,7 +54,8 @@ export function createAnswers(options: AnswersOptions): Answers {
 
   /** How the bus sees apps; asked only when it matters. */
   async function askBus(): Promise<(service: string) => Presence> {
-    const isNeeded = channels.live().some(({ channel }) => room.summary(channel)?.unreachable !== undefined);
+    const open = [...channels.live(), ...channels.draining()];
+    const isNeeded = open.some(({ channel }) => room.summary(channel)?.unreachable !== undefined);
     if (!isNeeded) return () => 'unknown';
     const answered = new AbortController();
     try {
@@ -72,16 +73,30 @@ export function createAnswers(options: AnswersOptions): Answers {
     }
   }
 
-  function note(registration: Registration, waiting: Waiting, presence: Presence): AppNote | undefined {
-    const summary = room.summary(registration.channel);
+  function note(channel: string, presence: Presence): AppNote | undefined {
+    const summary = room.summary(channel);
     if (summary === undefined) return undefined;
-    return noteOf({ waiting, summary, counts: tally.of(registration.channel), presence, now: runtime.now() });
+    const counts = tally.of(channel);
+    return noteOf({ waiting: waitingOf(summary), summary, counts, presence, now: runtime.now() });
   }
 
-  function describe(registration: Registration, presence: Presence): Described {
+  /** The channels that this one has replaced, by service and token. */
+  function drainingInto(): (registration: Registration) => readonly string[] {
+    const nameOf = ({ service, token }: Registration): string => JSON.stringify([service, token]);
+    const draining = new Map<string, string[]>();
+    for (const one of channels.draining()) {
+      draining.set(nameOf(one), [...(draining.get(nameOf(one)) ?? []), one.channel]);
+    }
+    return (registration) => draining.get(nameOf(registration)) ?? [];
+  }
+
+  function describe(registration: Registration, drains: readonly string[], presence: Presence): Described {
     const { service, description, channel, registeredAt, pin, sender, next } = registration;
-    const waiting = waitingIn(channel);
-    const noted = note(registration, waiting, presence);
+    const all = [channel, ...drains];
+    const waiting = all.map(waitingIn).reduce(addWaiting);
+    // What is wrong with the current endpoint matters most.
+    const noted = all.map((one) => note(one, presence)).find((one) => one !== undefined);
+    const lastPushAt = Math.max(...all.map((one) => tally.of(one).lastDeliveredAt ?? 0)) || undefined;
     const app: AppStatus = {
       service,
       description,
@@ -91,7 +106,8 @@ export function createAnswers(options: AnswersOptions): Answers {
       next: next?.fingerprint ?? null,
       open: sumOf(waiting),
       waiting,
-      lastPushAt: isoOrNull(tally.of(channel).lastDeliveredAt),
+      draining: drains.length,
+      lastPushAt: isoOrNull(lastPushAt),
       note: noted?.sentence ?? null,
     };
     if (noted?.wrongSince === undefined) return { app, problem: undefined };
@@ -101,7 +117,10 @@ export function createAnswers(options: AnswersOptions): Answers {
 
   async function describeAll(): Promise<Described[]> {
     const presence = await askBus();
-    const described = channels.live().map((registration) => describe(registration, presence(registration.service)));
+    const drainsOf = drainingInto();
+    const described = channels
+      .live()
+      .map((registration) => describe(registration, drainsOf(registration), presence(registration.service)));
     // What needs attention comes first, and is the last to be left out.
     const weight = ({ app, problem }: Described): number => (problem === undefined ? 0 : 1e9) + app.open;
     return described.sort((a, b) => weight(b) - weight(a) || (a.app.service < b.app.service ? -1 : 1));
@@ -137,7 +156,8 @@ export function createAnswers(options: AnswersOptions): Answers {
       const described = await describeAll();
       const noteworthy = described.filter(({ app }) => app.open > 0 || app.note !== null).map(({ app }) => app);
       const apps = fitting(noteworthy, maxListedInStatus);
-      const waiting = channels.all().reduce((sum, { channel }) => addWaiting(sum, waitingIn(channel)), nothingWaits);
+      const ofApps = channels.all().filter(({ purpose }) => purpose === 'app');
+      const waiting = ofApps.reduce((sum, { channel }) => addWaiting(sum, waitingIn(channel)), nothingWaits);
       const { ended, unreadable } = tally.total();
       return {
         version,

@@ -39,6 +39,8 @@ export interface AppStatus {
   /** All open pushes. */
   readonly open: number;
   readonly waiting: Waiting;
+  /** So many endpoints that it had before still bring pushes: another one has replaced them within the last 28 days. */
+  readonly draining: number;
   readonly lastPushAt: string | null;
   /** What is wrong or is waited for, in one sentence with what to do; null when there is nothing. */
   readonly note: string | null;
@@ -141,6 +143,8 @@ const app = v.looseObject({
   next: v.nullable(v.string()),
   open: count,
   waiting,
+  // An older daemon does not tell it.
+  draining: v.optional(count, 0),
   lastPushAt: v.nullable(time),
   note: v.nullable(v.string()),
 });

@@ -69,6 +69,7 @@ async function createSetting(change: Partial<RegistrarOptions> = {}, directory?:
       newEndpoint: (app, endpoint) => told.push(`${app.service} ${app.token} v${app.protocol} ${endpoint}`),
       unregistered: (app, confirmation) => told.push(`${app.service} ${app.token} gone ${confirmation}`),
     },
+    runtime: createRuntime(),
     ...change,
   });
   return { registrar, store, channels, owners, told, changed, disk };

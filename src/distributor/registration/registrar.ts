@@ -1,10 +1,12 @@
 import { type Bus, failureReasons } from '../../dbus/index.js';
 import { NotifyError } from '../../notify-spec/index.js';
+import type { Runtime } from '../../runtime.js';
 import type { Apps } from '../apps/index.js';
 import type { Channels } from '../channels.js';
 import type { Endpoints } from '../endpoints.js';
 import type { Registration } from '../store/index.js';
 import { checkCaller } from './caller.js';
+import { mend } from './mend.js';
 import type { Registrations } from './registrations.js';
 import { type Checked, type CheckedRequest, checkRequest, type RegisterRequest, refuse } from './request.js';
 
@@ -21,7 +23,7 @@ export interface Registrar {
   connectionGone(uniqueName: string): Promise<void>;
   /**
    * Brings registrations of an earlier run up to date: another address or another gateway means new channels and endpoints, the
-   * old ones drain; a connection may be gone.
+   * old ones drain; a connection may be gone; control channels of former gateways end.
    */
   refresh(): Promise<void>;
 }
@@ -35,10 +37,11 @@ export interface RegistrarOptions {
   readonly address: string;
   /** `deny`: no app may register. */
   readonly policy: 'allow' | 'deny';
-  readonly channels: Pick<Channels, 'get' | 'withToken' | 'endedWithToken' | 'live' | 'draining' | 'delete'>;
-  readonly registrations: Pick<Registrations, 'inTurn' | 'make' | 'save' | 'replace' | 'retire'>;
+  readonly channels: Channels;
+  readonly registrations: Registrations;
   readonly endpoints: Endpoints;
   readonly apps: Pick<Apps, 'newEndpoint' | 'unregistered'>;
+  readonly runtime: Pick<Runtime, 'now'>;
 }
 
 /** So many live registrations are enough for any desktop; more is a program gone wild. */
@@ -49,7 +52,7 @@ const done: Checked<undefined> = { ok: true, value: undefined };
 
 /** Makes a registrar. */
 export function createRegistrar(options: RegistrarOptions): Registrar {
-  const { bus, busId, ownNames, address, policy, channels, registrations, endpoints, apps } = options;
+  const { bus, busId, ownNames, address, policy, channels, registrations, endpoints, apps, runtime } = options;
   const { inTurn } = registrations;
 
   /** Channels that drain do not count: no app can make one, and housekeeping bounds them. */
@@ -156,12 +159,18 @@ export function createRegistrar(options: RegistrarOptions): Registrar {
       }),
     refresh: async () =>
       await inTurn(async () => {
-        for (const registration of [...channels.live(), ...channels.draining()]) {
-          const { busId: bornOn, service, channel } = registration;
+        const gone = channels
+          .controls()
+          .filter(isOutdated)
+          .map(({ channel }) => channel);
+        for (const { busId: bornOn, service, channel } of [...channels.live(), ...channels.draining()]) {
           const isGone = bornOn !== null && (bornOn !== busId || (await bus.nameOwner(service)) === undefined);
-          if (isGone) await registrations.retire(channel);
-          else if (registration.replacedAt === null && isOutdated(registration)) await move(registration);
+          if (isGone) gone.push(channel);
         }
+        await registrations.retire(...gone);
+        const mended = mend([...channels.live(), ...channels.draining()], runtime.now());
+        if (mended.length > 0) await registrations.save(...mended);
+        for (const registration of channels.live().filter(isOutdated)) await move(registration);
       }),
   };
 }
