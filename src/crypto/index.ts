@@ -11,3 +11,4 @@ export { type ReducedCertificate, rebuildCertificate } from './rebuild-certifica
 export { reduceCertificate } from './reduce-certificate.js';
 export { type SealOptions, seal } from './seal.js';
 export type { Signature } from './signature.js';
+export { tryEncryption } from './try-encryption.js';

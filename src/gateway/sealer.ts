@@ -7,6 +7,7 @@ import {
   type ReducedCertificate,
   rebuildCertificate,
   reduceCertificate,
+  tryEncryption,
 } from '../crypto/index.js';
 import { formatChannel, isAddress, isChannel, isFingerprint, limits, type MailEndpoint } from '../notify-spec/index.js';
 import type { Runtime } from '../runtime.js';
@@ -104,7 +105,7 @@ function channelBytesOf(channel: string): Uint8Array {
   return bytes;
 }
 
-/** The certificate of an endpoint, whose signatures hold and which a template makes again byte for byte. */
+/** The certificate of an endpoint: its signatures hold, a template makes it again byte for byte, and it can be encrypted to. */
 async function certificateOf({ address, autocrypt }: MailEndpoint, now: number): Promise<ReducedCertificate> {
   try {
     const { address: named, keydata } = parseAutocrypt(autocrypt);
@@ -112,18 +113,20 @@ async function certificateOf({ address, autocrypt }: MailEndpoint, now: number):
     if (reduced === undefined) {
       throw unsealable('The certificate of this endpoint fits no template; use a gateway of the same version.');
     }
+    const key = await parsePublicKey(keydata);
     // A packet whose signature does not hold is left out.
-    const { keydata: verified } = await parsePublicKey(keydata);
-    if (Buffer.compare(verified, keydata) !== 0) {
+    if (Buffer.compare(key.keydata, keydata) !== 0) {
       throw unsealable('The certificate of this endpoint is not signed by its key; make a new channel.');
     }
-    if (reduced.createdDay * 86_400_000 > now) {
-      throw unsealable('The certificate of this endpoint is from the future; set the clock and make a new channel.');
-    }
+    // Its pushes would fail one by one, and look like a fault of the gateway.
+    await tryEncryption(key, now);
     return reduced;
   } catch (cause) {
     if (!(cause instanceof CryptoError)) throw cause;
-    throw unsealable('The certificate of this endpoint cannot be read; make a new channel.', cause);
+    throw unsealable(
+      'Nothing can be encrypted to this endpoint now; set the clock of the device, or make a new channel.',
+      cause,
+    );
   }
 }
 
