@@ -53,7 +53,7 @@ describe('a channel has drained', () => {
   });
 
   it('not before its app has another endpoint', () => {
-    const gateway = { url: 'https://push.example.org', endpoint: null, expires: null, vapid: null };
+    const gateway = { url: 'https://push.example.org', endpoint: null, expires: null, renewAt: null, vapid: null };
     const old = [draining('old', 0, { token: 'a' }), draining('older', 0, { token: 'b' })];
     const waiting = registrationWith({ channel: 'new', token: 'a', gateway });
     expect(drainedChannels([...old, waiting], noon)).toEqual(['older']);

@@ -1,80 +1,11 @@
-import { describe, expect, it, onTestFinished } from 'vitest';
-import { temporaryDirectory } from '../../../test/tools/temporary-directory.js';
+import { describe, expect, it } from 'vitest';
+import { createSetting, full, requestOf, restarted } from '../../../test/tools/registrar-setting.js';
 import { parseEndpoint } from '../../notify-spec/index.js';
-import { createRuntime } from '../../runtime.js';
-import { createChannels } from '../channels.js';
 import type { Pin } from '../delivery/index.js';
-import { createMailtoEndpoints } from '../endpoints.js';
-import { openStore, type Registration, type Store, StoreError } from '../store/index.js';
-import { createRegistrar, type RegistrarOptions } from './registrar.js';
-import { createRegistrations } from './registrations.js';
+import type { Registration } from '../store/index.js';
 import type { RegisterRequest } from './request.js';
 
 const pin: Pin = { fingerprint: 'a'.repeat(40), address: 'push@app.example', keydata: new Uint8Array([1]) };
-const full = new StoreError('ERR_STORE_WRITE', 'Full.');
-
-const requestOf = (change: Partial<RegisterRequest> = {}): RegisterRequest => ({
-  protocol: 2,
-  service: 'org.example.App',
-  token: 'token',
-  description: 'Notes',
-  vapid: undefined,
-  sender: undefined,
-  ...change,
-});
-
-/** A registrar on a bus of the test's making; what it writes is on a real disk. */
-async function createSetting(change: Partial<RegistrarOptions> = {}, directory?: string) {
-  const store = await openStore(directory ?? (await temporaryDirectory()));
-  onTestFinished(() => store.close());
-  const channels = createChannels(await store.registrations());
-  const owners = new Map([
-    ['org.example.App', ':1.5'],
-    ['org.example.Other', ':1.6'],
-    [':1.5', ':1.5'],
-    [':1.6', ':1.6'],
-  ]);
-  const told: string[] = [];
-  const changed: Registration[] = [];
-  const disk = { isFull: false, beforeWrite: (): void => {} };
-  const saveRegistrations: Store['saveRegistrations'] = async (registrations) => {
-    disk.beforeWrite();
-    if (disk.isFull) throw full;
-    await store.saveRegistrations(registrations);
-  };
-  const { address = 'alice@example.org', busId = 'this bus' } = change;
-  const registrations = createRegistrations({
-    address,
-    busId,
-    channels,
-    store: { saveRegistrations },
-    runtime: createRuntime(),
-    changed: (registration) => changed.push(registration),
-    trustChanged: () => {},
-  });
-  const registrar = createRegistrar({
-    bus: {
-      uniqueName: ':1.2',
-      nameOwner: async (name) => owners.get(name),
-      listActivatableNames: async () => ['org.example.Started'],
-    },
-    busId,
-    ownNames: ['org.unifiedpush.Distributor.mailpush'],
-    address,
-    policy: 'allow',
-    channels,
-    registrations,
-    endpoints: createMailtoEndpoints(channels),
-    apps: {
-      newEndpoint: (app, endpoint) => told.push(`${app.service} ${app.token} v${app.protocol} ${endpoint}`),
-      unregistered: (app, confirmation) => told.push(`${app.service} ${app.token} gone ${confirmation}`),
-    },
-    runtime: createRuntime(),
-    ...change,
-  });
-  return { registrar, store, channels, owners, told, changed, disk };
-}
-
 const unauthorized = { ok: false, refusal: { reason: 'UNAUTHORIZED' } };
 
 describe('registering', () => {
@@ -331,14 +262,6 @@ describe('an app without a name', () => {
 });
 
 describe('after a restart', () => {
-  async function restarted(change: Partial<RegistrarOptions>, requests: readonly RegisterRequest[]) {
-    const directory = await temporaryDirectory();
-    const before = await createSetting({}, directory);
-    for (const request of requests) await before.registrar.register(':1.5', request);
-    await before.store.close();
-    return { before, after: await createSetting(change, directory) };
-  }
-
   it('everything is as it was, and nobody is told anything', async () => {
     const { before, after } = await restarted({}, [requestOf(), requestOf({ token: 'n', service: ':1.5' })]);
     await after.registrar.refresh();
