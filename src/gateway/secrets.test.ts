@@ -41,8 +41,8 @@ describe('secret_file', () => {
   });
 
   it.each([
-    ['nothing', '', 'holds no secret: make one with: openssl rand -base64 32'],
-    ['comments only', '# a\n\n#b\n', 'holds no secret: make one with: openssl rand -base64 32'],
+    ['nothing', '', 'holds no secret: make one with: head -c 32 /dev/urandom | base64'],
+    ['comments only', '# a\n\n#b\n', 'holds no secret: make one with: head -c 32 /dev/urandom | base64'],
     ['a short secret', `${first}\n${randomBytes(31).toString('base64')}`, 'line 2 is not 32 bytes'],
     ['a long secret', randomBytes(33).toString('base64'), 'line 1 is not 32 bytes'],
     ['a secret without its padding', first.slice(0, -1), 'line 1 is not 32 bytes'],

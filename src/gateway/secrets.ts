@@ -6,7 +6,7 @@ const maxSecrets = 16;
 /** 32 random bytes have fewer different ones than this once in 10^40 times. */
 const minDifferentBytes = 8;
 const base64 = /^[A-Za-z0-9+/]{43}=$/;
-const advice = 'make one with: openssl rand -base64 32';
+const advice = 'make one with: head -c 32 /dev/urandom | base64';
 
 /** A secret of the gateway, and what is derived from it: each purpose has a key of its own. */
 export interface Secret {
