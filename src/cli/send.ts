@@ -20,7 +20,7 @@ export interface SendOptions {
 const passwordVariable = 'MAILPUSH_SMTP_PASSWORD';
 
 /** One more try bridges a connection that broke; whoever waits at a prompt, or a script, decides about the rest. */
-const retryDelaysMs = [500];
+const retry = { most: 1, firstPauseMs: 500 };
 
 async function readText(path: string, what: string): Promise<string> {
   try {
@@ -117,7 +117,7 @@ export async function send(
   const smtp = smtpOf(options.smtp);
   const payload = await payloadOf(file, signal);
   const key = options.key === undefined ? await keptKey(from) : await readText(options.key, '--key');
-  const sender = createSender({ smtp, from, key, retryDelaysMs });
+  const sender = createSender({ smtp, from, key, retry });
   try {
     return await sender.send(target, payload, { ...delivery, signal });
   } finally {

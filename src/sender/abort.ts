@@ -1,11 +1,11 @@
 import { PushError } from './errors.js';
 
-/** Throws `ERR_ABORTED` once `signal` is aborted. */
+/** Throws what {@link aborted} makes of `signal`, once that is aborted. */
 export function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted === true) throw aborted(signal);
 }
 
-/** Settles as `promise` does, or rejects with `ERR_ABORTED` as soon as `signal` is aborted. */
+/** Settles as `promise` does, or rejects with what {@link aborted} makes of `signal` as soon as that is aborted. */
 export async function orAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return promise;
   let onAbort = (): void => {};
@@ -21,7 +21,9 @@ export async function orAborted<T>(promise: Promise<T>, signal: AbortSignal | un
   }
 }
 
-function aborted(signal: AbortSignal): PushError {
+/** The reason of `signal` if it is a {@link PushError}, otherwise `ERR_ABORTED`. */
+export function aborted(signal: AbortSignal): PushError {
+  if (signal.reason instanceof PushError) return signal.reason;
   const sentence = 'The push was given up; what was already on its way may still arrive.';
   return new PushError('ERR_ABORTED', sentence, { disposition: 'transient', cause: signal.reason });
 }

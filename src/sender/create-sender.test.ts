@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import {
   address,
   createChannel,
+  deadlineMs,
   errorOf,
   everyByte,
   fastRuntime,
@@ -174,8 +175,15 @@ describe('nothing is sent', () => {
       { smtp: 'mail.example.org' },
       { connections: 0 },
       { connections: 1.5 },
-      { retryDelaysMs: [-1] },
-      { retryDelaysMs: new Array(11).fill(1) },
+      { deadlineMs: 0 },
+      { deadlineMs: 86_400_001 },
+      { retry: { most: -1 } },
+      { retry: { firstPauseMs: 0 } },
+      { retry: { longestPauseMs: 1.5 } },
+      { connections: 101 },
+      { pacing: { perDomain: 0 } },
+      { pacing: { perDomainPerMinute: 0 } },
+      { pacing: 5 as never },
     ]) {
       expect(() => createSender({ ...good, ...bad })).toThrow(PushError);
     }
@@ -211,7 +219,8 @@ describe('many pushes', () => {
         return undefined;
       },
     });
-    const channels = await Promise.all(Array.from({ length: 9 }, () => createChannel()));
+    const owners = Array.from({ length: 9 }, (_, index) => `alice@${index % 3}.example.org`);
+    const channels = await Promise.all(owners.map((owner) => createChannel(owner)));
     const sender = fixture().senderTo(smtp, { connections: 3 });
     const results = await sender.sendEach(channels.map(({ endpoint }) => ({ target: endpoint, payload: 'x' })));
     expect(results.every(({ ok }) => ok)).toBe(true);
@@ -287,7 +296,8 @@ describe('aborting', () => {
     const { sleep } = createRuntime();
     const runtime: Runtime = {
       ...fastRuntime(),
-      sleep: async (_ms, signal) => {
+      sleep: async (ms, signal) => {
+        if (ms === deadlineMs) return await sleep(ms, signal);
         const pause = sleep(600_000, signal);
         controller.abort();
         await pause;

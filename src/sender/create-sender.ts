@@ -1,17 +1,27 @@
 import PQueue from 'p-queue';
-import { formatMessageId, isAddress, isFingerprint } from '../notify-spec/index.js';
+import { formatMessageId, isAddress } from '../notify-spec/index.js';
 import { createRuntime, type Runtime } from '../runtime.js';
 import { orAborted, throwIfAborted } from './abort.js';
 import { createChannelOrder } from './channel-order.js';
 import { composePush } from './compose-push.js';
+import { deliverPush } from './deliver-push.js';
 import { readDeliveryOptions, readPushId } from './delivery-options.js';
+import { createDomainGate } from './domain-gate.js';
 import { PushError, withEndpoint } from './errors.js';
 import { createHandshakes, type NextHandshake } from './handshake.js';
+import { beginLifetime } from './lifetime.js';
 import type { PushMessage, PushOptions, PushReceipt, PushResult, PushTarget } from './push.js';
 import { readPayload } from './read-payload.js';
+import {
+  invalid,
+  readConnections,
+  readDeadline,
+  readNextFingerprint,
+  readPacing,
+  readRetryPolicy,
+} from './read-sender-options.js';
 import { endpointOf, readTarget } from './read-target.js';
 import { createRecipients } from './recipients.js';
-import { retry } from './retry.js';
 import { sendEach } from './send-each.js';
 import { readSenderKey } from './sender-key.js';
 import type { SenderOptions } from './sender-options.js';
@@ -19,11 +29,10 @@ import { readSmtpSettings } from './smtp-settings.js';
 import { createSmtpTransport } from './smtp-transport.js';
 import { verifySmtp } from './verify-smtp.js';
 
-const maxConnections = 100;
-const maxRetries = 10;
-const maxRetryDelayMs = 3_600_000;
 const maxWaiting = 10_000;
 const randomIdBytes = 12;
+/** A push is worth delivering for a minute even if its TTL is shorter (Email-Notify 1, section 10). */
+const shortestTtlSeconds = 60;
 
 /** Sends pushes by mail. */
 export interface Sender {
@@ -51,8 +60,9 @@ export interface Sender {
  * Makes a sender. Nothing is connected until the first push; the connections are kept and hold the process until
  * {@link Sender.close}, or until they were idle for the `socketTimeout`.
  *
- * A push is tried again after a lost connection or a 4xx answer, with the same push id, so that it is delivered once
- * even if two mails arrive. Whatever has to outlast this process is up to the caller or its mail server's queue.
+ * A push is tried again after a lost connection or a 4xx answer until its deadline, with the same bytes and so the same push
+ * id: it is delivered once even if two mails arrive. Whatever has to outlast this process is up to the caller or its mail
+ * server's queue.
  *
  * Throws a {@link PushError} `ERR_OPTION_INVALID`. A key that cannot be used shows at the first push.
  */
@@ -60,16 +70,19 @@ export function createSender(options: SenderOptions): Sender {
   const { from, runtime = createRuntime() } = options;
   if (typeof from !== 'string' || !isAddress(from)) throw invalid('Give from as one plain mail address.');
   const connections = readConnections(options.connections);
-  const retryDelaysMs = readRetryDelays(options.retryDelaysMs);
+  const deadlineMs = readDeadline(options.deadlineMs);
+  const policy = readRetryPolicy(options.retry);
+  const pacing = readPacing(options.pacing, connections);
+  const nextFingerprint = readNextFingerprint(options.next);
   const smtp = readSmtpSettings(options.smtp);
-  const transport = createSmtpTransport(smtp, connections);
   const senderKey = readSenderKey(options.key, from);
   senderKey.catch(() => {}); // told to those who send
 
-  const inOrder = createChannelOrder();
+  const transport = createSmtpTransport(smtp, connections);
   const queue = new PQueue({ concurrency: connections });
+  const delivery = { gate: createDomainGate(pacing, runtime), queue, transport, policy, runtime };
+  const inOrder = createChannelOrder();
   const findChannelKey = createRecipients();
-  const nextFingerprint = readNextFingerprint(options.next);
   const findHandshake = senderKey.then(({ key }) => createHandshakes(options.handshakes, key.fingerprint, runtime.log));
   findHandshake.catch(() => {}); // told to those who send
   const wanted = new Set<Promise<unknown>>();
@@ -78,22 +91,23 @@ export function createSender(options: SenderOptions): Sender {
 
   // Everything up to the place in the queue happens in the call itself, so that the order of calls is that of mails.
   function begin(target: PushTarget, payload: Uint8Array | string, push: PushOptions): Promise<PushReceipt> {
-    const { signal } = push;
-    throwIfAborted(signal);
+    throwIfAborted(push.signal);
     if (closing !== undefined) throw closed();
     const { endpoint } = readTarget(target);
-    const delivery = readDeliveryOptions(push);
+    const { address: to, channel } = endpoint;
+    const given = readDeliveryOptions(push);
     const body = readPayload(payload, target, push);
+    const id = readPushId(push) ?? randomId(runtime);
+    const mostMs = push.deadlineMs === undefined ? deadlineMs : readDeadline(push.deadlineMs);
     if (waiting >= maxWaiting) {
       const sentence = 'Too many pushes are waiting; wait for earlier ones before sending more.';
       throw new PushError('ERR_SENDER_BUSY', sentence, { disposition: 'transient' });
     }
     const now = runtime.now();
-    const id = readPushId(push) ?? randomId(runtime);
     const messageId = formatMessageId(runtime.randomBytes(randomIdBytes), from);
     let handshake: NextHandshake | undefined;
     const compose = async (): Promise<Uint8Array> => {
-      handshake = await (await findHandshake)(endpoint.channel, now);
+      handshake = await (await findHandshake)(channel, now);
       return await composePush({
         from,
         endpoint,
@@ -102,32 +116,41 @@ export function createSender(options: SenderOptions): Sender {
         id,
         messageId,
         now,
-        options: delivery,
+        options: given,
         payload: body,
         handshake: handshake.isDue,
         nextFingerprint,
       });
     };
-    let mail: Uint8Array | undefined; // made once, when it is its turn
-    const attempt = async (): Promise<string> =>
-      queue.add(async () => {
-        throwIfAborted(signal);
-        mail ??= await compose();
-        return transport.deliver({ from, to: endpoint.address, raw: mail });
-      });
+    const lifetime = beginLifetime({ deadlineMs: mostMs, signal: push.signal, runtime });
+    const expiresAtMs = now + Math.max(given.ttlSeconds, shortestTtlSeconds) * 1000;
+    let receipt: PushReceipt | undefined;
     const job = async (): Promise<PushReceipt> => {
-      const smtpResponse = await retry(attempt, { delaysMs: retryDelaysMs, runtime, signal });
-      await handshake?.sent();
-      return { id, messageId, smtpResponse };
+      throwIfAborted(lifetime.signal);
+      const smtpResponse = await deliverPush({ from, to, lifetime, expiresAtMs, compose }, delivery);
+      receipt = { id, messageId, smtpResponse };
+      // The next push to this channel asks the memory again; one that hangs keeps it no longer than the deadline.
+      if (handshake !== undefined) await orAborted(handshake.sent(), lifetime.signal);
+      return receipt;
+    };
+    const told = async (sending: Promise<PushReceipt>): Promise<PushReceipt> => {
+      try {
+        return await orAborted(sending, lifetime.signal);
+      } catch (error) {
+        if (receipt !== undefined) return receipt;
+        throw error;
+      } finally {
+        lifetime.end();
+      }
     };
     // A push that was given up keeps its turn until the server has answered, but nobody waits for it.
-    const sending = inOrder(endpoint.channel, job);
+    const sending = inOrder(channel, job);
     waiting += 1;
     const ended = (): void => {
       waiting -= 1;
     };
     sending.then(ended, ended);
-    return track(orAborted(sending, signal));
+    return track(told(sending));
   }
 
   /** What {@link Sender.close} waits for. */
@@ -174,32 +197,6 @@ function randomId(runtime: Runtime): string {
   return Buffer.from(runtime.randomBytes(randomIdBytes)).toString('base64url');
 }
 
-function readNextFingerprint(next: string | undefined): string | undefined {
-  if (next === undefined) return undefined;
-  const fingerprint = typeof next === 'string' ? next.replace(/ /g, '').toLowerCase() : '';
-  if (!isFingerprint(fingerprint)) throw invalid('Give next as the fingerprint of a key, 40 hexadecimal digits.');
-  return fingerprint;
-}
-
-function readConnections(connections = 5): number {
-  if (!Number.isInteger(connections) || connections < 1 || connections > maxConnections) {
-    throw invalid(`Give connections as a whole number from 1 to ${maxConnections}.`);
-  }
-  return connections;
-}
-
-function readRetryDelays(delays: readonly number[] = [1000, 5000]): readonly number[] {
-  const valid = Array.isArray(delays) && delays.every((ms) => Number.isFinite(ms) && ms >= 0 && ms <= maxRetryDelayMs);
-  if (!valid || delays.length > maxRetries) {
-    throw invalid(`Give retryDelaysMs as at most ${maxRetries} numbers of milliseconds, each up to an hour.`);
-  }
-  return [...delays];
-}
-
 function closed(): PushError {
   return new PushError('ERR_SENDER_CLOSED', 'The sender is closed; make a new one.');
-}
-
-function invalid(message: string): PushError {
-  return new PushError('ERR_OPTION_INVALID', message);
 }

@@ -14,12 +14,13 @@ import { type Disposition, MailpushError } from '../errors.js';
  * | `ERR_KEY_UNUSABLE` | action-required | the sender's key or the channel's is expired or revoked |
  * | `ERR_ENDPOINT_GONE` | rejected | the SMTP server says that there is no such mailbox: forget this endpoint |
  * | `ERR_SMTP_REFUSED` | rejected | the SMTP server refused this mail for good |
- * | `ERR_SMTP_BUSY` | transient | the SMTP server refused it for now, several times over |
- * | `ERR_SMTP_UNAVAILABLE` | transient | no connection, or it was lost, several times over; the push may have been sent |
+ * | `ERR_SMTP_BUSY` | transient | the SMTP server refused it for now, until the deadline; or the domain pauses for longer |
+ * | `ERR_SMTP_UNAVAILABLE` | transient | no connection, it was lost, or no answer, until the deadline; the push may have been sent |
+ * | `ERR_PUSH_EXPIRED` | rejected | the TTL ended before the push could be sent; `cause` is its last failure, if there was one |
  * | `ERR_SMTP_LOGIN` | action-required | the SMTP server does not take the login |
  * | `ERR_SMTP_TLS` | action-required | no TLS where it is needed, or a certificate that cannot be verified |
  * | `ERR_ABORTED` | transient | the signal was aborted; the push may have been sent |
- * | `ERR_SENDER_BUSY` | transient | too many pushes are waiting |
+ * | `ERR_SENDER_BUSY` | transient | too many pushes are waiting, or this one did not get its turn before the deadline |
  * | `ERR_SENDER_CLOSED` | rejected | the sender was closed before the call |
  */
 export type PushErrorCode =
@@ -34,6 +35,7 @@ export type PushErrorCode =
   | 'ERR_SMTP_REFUSED'
   | 'ERR_SMTP_BUSY'
   | 'ERR_SMTP_UNAVAILABLE'
+  | 'ERR_PUSH_EXPIRED'
   | 'ERR_SMTP_LOGIN'
   | 'ERR_SMTP_TLS'
   | 'ERR_ABORTED'

@@ -7,4 +7,4 @@ export { createSender, type Sender } from './create-sender.js';
 export { PushError, type PushErrorCode } from './errors.js';
 export type { Handshake, HandshakeMemory } from './handshake.js';
 export type { PushMessage, PushOptions, PushReceipt, PushResult, PushSubscription, PushTarget } from './push.js';
-export type { SenderOptions, SmtpAuth, SmtpOptions } from './sender-options.js';
+export type { PacingOptions, RetryOptions, SenderOptions, SmtpAuth, SmtpOptions } from './sender-options.js';

@@ -34,6 +34,8 @@ export interface PushOptions {
    * at most 32 characters. Not for a subscription with `keys`, whose payload is encrypted here. Default: none.
    */
   readonly contentCoding?: string;
+  /** For how many milliseconds this push is tried, waiting for its turn included. Default: `deadlineMs` of the sender. */
+  readonly deadlineMs?: number;
   /** Gives the push up, with `ERR_ABORTED`. What is already on its way to the server may still arrive. */
   readonly signal?: AbortSignal;
 }

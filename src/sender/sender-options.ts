@@ -43,6 +43,29 @@ export interface SmtpOptions {
   readonly socketTimeout?: number;
 }
 
+/** When a push is tried again. Each pause is varied by a half either way. */
+export interface RetryOptions {
+  /** Most further tries, 0 to 1000. Default: as many as the deadline leaves time for. */
+  readonly most?: number;
+  /** The first pause in milliseconds, up to an hour; each later one is twice as long. Default 1000. */
+  readonly firstPauseMs?: number;
+  /** The longest pause in milliseconds, up to an hour. Default 60 000. */
+  readonly longestPauseMs?: number;
+}
+
+/**
+ * How many mails go to one recipient domain. Besides, a domain whose server asks for less (a 421, 450, 451 or 452 with
+ * 4.7.x, 4.3.1, 4.3.2 or 4.4.5) pauses with all its pushes, for 5 seconds and then ever longer up to 5 minutes, and begins
+ * again with one mail at a time. Behind a mail server of one's own that server does all this: it takes every mail at once,
+ * and none of this shows.
+ */
+export interface PacingOptions {
+  /** Most mails in flight. Default: all `connections` but one, so that a slow domain leaves one to the others. */
+  readonly perDomain?: number;
+  /** Most mails begun within any minute, 1 to 10 000; further tries count. Default: no limit. */
+  readonly perDomainPerMinute?: number;
+}
+
 /** Options of `createSender`. */
 export interface SenderOptions {
   /**
@@ -70,10 +93,14 @@ export interface SenderOptions {
   /** Connections to the SMTP server, and so pushes in flight. 1 to 100, default 5. */
   readonly connections?: number;
   /**
-   * Milliseconds to wait before a push is tried again that the server refused for now, or whose connection was lost; one
-   * number for each further try, each varied by a half. At most 10. Default `[1000, 5000]`.
+   * For how many milliseconds a push is tried, waiting for its turn included: up to a day, default 300 000, five minutes.
+   * Whatever has to be tried for longer belongs into the queue of a mail server, or of the caller.
    */
-  readonly retryDelaysMs?: readonly number[];
+  readonly deadlineMs?: number;
+  /** How a push is tried again that the server refused for now, or whose connection was lost. */
+  readonly retry?: RetryOptions;
+  /** How many mails the domain of a recipient gets. */
+  readonly pacing?: PacingOptions;
   /** Clock, random source and log; for tests. */
   readonly runtime?: Runtime;
 }

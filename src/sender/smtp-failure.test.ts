@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { PushError } from './errors.js';
-import { explainSmtpFailure } from './smtp-failure.js';
+import { explainSmtpFailure, isThrottle } from './smtp-failure.js';
 
 const rcpt = (response: string): object => ({ code: 'EENVELOPE', command: 'RCPT TO', response });
 
@@ -79,5 +79,33 @@ describe('a failed SMTP transaction', () => {
         expect(explainSmtpFailure({ code: 'EENVELOPE', response })).toBeInstanceOf(PushError);
       }),
     );
+  });
+});
+
+describe('less mail for a domain', () => {
+  it.each([
+    ['421 4.7.0 Try again later', true],
+    ['421-4.7.28 Gmail has detected an unusual rate of mail\n421 4.7.28 from you', true],
+    ['450 4.7.1 Error: too much mail from 192.0.2.1', true],
+    ['451 4.7.500 Server busy', true],
+    ['452 4.3.1 Insufficient system storage', true],
+    ['421 4.3.2 The maximum number of concurrent server connections has exceeded a limit', true],
+    ['451 4.4.5 Congestion', true],
+    ['451 4.7.1 Greylisting in action, please come back later', false],
+    ['450 4.7.1 Gray-listed', false],
+    ['450 4.2.1 The user you are trying to contact is receiving mail too quickly', false],
+    ['452 4.2.2 Mailbox full', false],
+    ['450 4.2.0 Greylisted', false],
+    ['451 4.4.2 Timeout', false],
+    ['421 Service not available', false],
+    ['454 4.7.0 Temporary authentication failure', false],
+    ['550 5.7.1 No', false],
+  ])('is what %j asks for: %s', (response, expected) => {
+    expect(isThrottle(explainSmtpFailure(rcpt(response)))).toBe(expected);
+  });
+
+  it('is not what a lost connection asks for, nor anything else', () => {
+    expect(isThrottle(explainSmtpFailure({ code: 'ECONNECTION' }))).toBe(false);
+    expect(isThrottle(new Error('421 4.7.0 x'))).toBe(false);
   });
 });

@@ -48,6 +48,18 @@ export function explainSmtpFailure(cause: unknown): PushError {
   return new PushError('ERR_SMTP_UNAVAILABLE', sentence, { disposition: 'transient', ...causeOf(reply, cause) });
 }
 
+/**
+ * Whether a server refused a push for now because the domain of its recipient gets too much mail, or can take none:
+ * policy and rate limits, a full system, one that takes no mail, congestion (RFC 3463 §3.4, §3.5, §3.8). Not what is about
+ * one mailbox (4.2.x), whose owner must not be able to stop the mail of others; nor greylisting, which waits for one
+ * sender and recipient.
+ */
+export function isThrottle(error: unknown): boolean {
+  if (!(error instanceof PushError) || error.code !== 'ERR_SMTP_BUSY') return false;
+  const response = error.smtpResponse ?? '';
+  return /^(?:421|45[012])[ -]4\.(?:7\.\d{1,3}|3\.[12]|4\.5)\b/.test(response) && !/gr[ae]y-?list/i.test(response);
+}
+
 // Authentication required, too weak, failed, or only over TLS (RFC 4954 §6).
 const loginReplies: ReadonlySet<number> = new Set([530, 534, 535, 538]);
 

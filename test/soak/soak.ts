@@ -119,7 +119,7 @@ export async function soak(options: SoakOptions): Promise<SoakResult> {
       smtp: `smtp://${server.smtp.host}:${server.smtp.port}`,
       from: 'push@app.example',
       key: await generateKey({ address: 'push@app.example', now: Date.now() }),
-      retryDelaysMs: [500, 1000, 1000, 2000, 2000, 4000, 4000, 8000, 8000, 8000],
+      retry: { firstPauseMs: 500, longestPauseMs: 8000 },
     });
     stops.add(() => sender.close());
     const sent = new Map<string, { readonly app: number; readonly id: string }>();

@@ -8,6 +8,8 @@ import { startTestSmtp, type TestSmtpBehaviour, type TestSmtpServer } from './te
 
 /** The time at which everything happens. */
 export const now: number = Date.UTC(2025, 0, 15, 13, 37);
+/** For how long a push is tried where nothing else is said. */
+export const deadlineMs = 300_000;
 /** The address of the app server. */
 export const from = 'push@app.example';
 /** The address of the user. */
@@ -28,11 +30,18 @@ export async function createChannel(owner: string = address): Promise<TestChanne
   return { key, endpoint: formatEndpoint({ address: owner, channel: formatChannel(randomBytes(20)), autocrypt }) };
 }
 
-/** A runtime whose pauses take no time; it notes them. */
+/** A runtime whose pauses take no time; it notes them, and its clocks too. What is as long as a deadline never comes. */
 export function fastRuntime(): Runtime & { pauses: number[] } {
   const pauses: number[] = [];
-  const sleep = async (ms: number): Promise<void> => void pauses.push(ms);
-  return { ...createRuntime(), now: () => now, sleep, pauses };
+  const runtime = createRuntime();
+  let passedMs = 0;
+  const sleep = async (ms: number, signal?: AbortSignal): Promise<void> => {
+    if (ms >= deadlineMs) return await runtime.sleep(1_000_000_000, signal);
+    pauses.push(ms);
+    passedMs += ms;
+  };
+  const monotonicMs = (): number => passedMs;
+  return { ...runtime, now: () => now + passedMs, monotonicMs, sleep, pauses };
 }
 
 /** The PushError that `promise` rejects with. */
@@ -61,8 +70,8 @@ export interface SenderFixture {
   readonly startSmtp: (behaviour?: TestSmtpBehaviour) => Promise<TestSmtpServer>;
   /** A sender by plain SMTP, unless `options` say more. */
   readonly senderTo: (smtp: TestSmtpServer, options?: Partial<SenderOptions>) => Sender;
-  /** The inner entity of a push to Alice, with a valid signature of the app server. */
-  readonly read: (raw: Uint8Array | undefined) => Promise<ReturnType<typeof readInner>>;
+  /** The inner entity of a push to Alice, with a valid signature of the app server at the time `at`, by default {@link now}. */
+  readonly read: (raw: Uint8Array | undefined, at?: number) => Promise<ReturnType<typeof readInner>>;
 }
 
 /** Makes the keys once for a test file, and closes servers and senders after each test. */
@@ -87,9 +96,9 @@ export function useSenderFixture(): () => SenderFixture {
         closeAtEnd.push(sender.close);
         return sender;
       },
-      read: async (raw = new Uint8Array()) => {
+      read: async (raw = new Uint8Array(), at = now) => {
         const { armored } = await readMail(raw);
-        const { data, signature } = await open(armored, { key: alice.key, signers: [senderKey.publicKey], now });
+        const { data, signature } = await open(armored, { key: alice.key, signers: [senderKey.publicKey], now: at });
         expect(signature.state).toBe('valid');
         return readInner(data);
       },
