@@ -66,7 +66,8 @@ export async function sendPush(parts: GatewayParts, seal: SealedEndpoint, push: 
 
 async function revoke({ revocations, metrics, runtime }: GatewayParts, seal: SealedEndpoint): Promise<void> {
   try {
-    await revocations.revokeEndpoint(seal.endpoint, seal.expires);
+    // Only this seal: should the mailbox come back, its distributor has the endpoint sealed anew, which is then good.
+    await revocations.revokeSeal(seal.id, seal.expires);
     metrics.revoked();
   } catch (error) {
     const code = error instanceof GatewayError ? error.code : undefined;
