@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { chmod, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { temporaryDirectory } from '../../test/tools/temporary-directory.js';
 import { ConfigError } from './errors.js';
 import { loadConfig } from './load-config.js';
@@ -140,20 +140,6 @@ describe('the configuration of a gateway', () => {
   it('has the password of Redis in a file', async () => {
     const config = await load({ redis: '"redis://127.0.0.1"', redis_password_file: '"r"' }, { r: 'swordfish\n' });
     expect(config.redis?.password).toBe('swordfish');
-  });
-
-  it('takes credentials of systemd, of which an access list says who reads them', async () => {
-    const file = await write(document());
-    await chmod(join(file, '../password'), 0o440);
-    expect((await errorOf(file)).message).toContain('which others can read');
-    vi.stubEnv('CREDENTIALS_DIRECTORY', join(file, '..'));
-    try {
-      expect((await loadGatewayConfig(file)).from).toBe('push@app.example');
-      await chmod(join(file, '../password'), 0o444);
-      expect((await errorOf(file)).message).toContain('which others can read');
-    } finally {
-      vi.unstubAllEnvs();
-    }
   });
 });
 

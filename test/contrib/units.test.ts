@@ -1,40 +1,16 @@
-import { spawnSync } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { exitCodes } from '../../src/cli/exit-codes.js';
 import { createProgram } from '../../src/cli/program.js';
 import { busName } from '../../src/distributor/index.js';
 import { temporaryDirectory } from '../tools/temporary-directory.js';
+import { inContrib, run, tool, valuesIn } from './shipped-file.js';
 
-const inContrib = (path: string): string => fileURLToPath(new URL(`../../contrib/${path}`, import.meta.url));
 const unit = inContrib('systemd/mailpush.service');
 const service = inContrib(`dbus/${busName}.service`);
 const desktopEntry = inContrib('autostart/mailpush.desktop');
 const manual = inContrib('man/mailpush.1');
-
-/** The values of a file of sections, keys and values, as systemd, D-Bus and desktops have them. */
-async function valuesIn(file: string): Promise<Map<string, string>> {
-  const pairs = (await readFile(file, 'utf8')).matchAll(/^([\w-]+)=(.*)$/gm);
-  return new Map(Array.from(pairs, ([, key = '', value = '']) => [key, value]));
-}
-
-/** Whether a program is on this machine; if not, says what to install for it. */
-function tool(name: string, howToGet: string): { readonly missing: boolean; readonly note: string } {
-  const missing = spawnSync(name, ['--version']).error !== undefined;
-  const note = missing ? ` (not checked: ${name} is missing, get it with ${howToGet})` : '';
-  if (missing) console.info(`${name} is missing, so what it would check is skipped; get it with ${howToGet}`);
-  return { missing, note };
-}
-
-function run(command: string, args: readonly string[], environment: NodeJS.ProcessEnv = {}) {
-  const { status, stdout, stderr } = spawnSync(command, args, {
-    encoding: 'utf8',
-    env: { PATH: process.env.PATH, ...environment },
-  });
-  return { status, said: `${stdout}${stderr}` };
-}
 
 const analyze = tool('systemd-analyze', 'apt install systemd');
 const validate = tool('desktop-file-validate', 'apt install desktop-file-utils');
