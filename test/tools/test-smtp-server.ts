@@ -37,8 +37,8 @@ export interface TestSmtpServer {
   readonly close: () => Promise<void>;
 }
 
-/** Starts an SMTP server on a free port of the loopback interface. */
-export async function startTestSmtp(behaviour: TestSmtpBehaviour = {}): Promise<TestSmtpServer> {
+/** Starts an SMTP server on a port of the loopback interface, by default a free one. */
+export async function startTestSmtp(behaviour: TestSmtpBehaviour = {}, port = 0): Promise<TestSmtpServer> {
   const { login, tls } = behaviour;
   const given: GivenMail[] = [];
   const sockets = new Set<Socket>();
@@ -86,7 +86,7 @@ export async function startTestSmtp(behaviour: TestSmtpBehaviour = {}): Promise<
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
   });
-  const listening = server.listen(0, '127.0.0.1');
+  const listening = server.listen(port, '127.0.0.1');
   await once(listening, 'listening');
   return {
     port: (listening.address() as AddressInfo).port,
