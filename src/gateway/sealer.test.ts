@@ -32,8 +32,10 @@ async function endpointOf(of: string): Promise<MailEndpoint> {
   return { address: of, channel: formatChannel(randomBytes(20)), autocrypt };
 }
 
-const boundTo = (subkey: Uint8Array): string =>
-  formatAutocrypt({ address, keydata: bindSubkey(address, subkey, Math.floor(now / 86_400_000)) });
+const boundTo = (subkey: Uint8Array, of: string = address): string =>
+  formatAutocrypt({ address: of, keydata: bindSubkey(of, subkey, Math.floor(now / 86_400_000)) });
+const x25519Point = (): Uint8Array =>
+  Buffer.from(generateKeyPairSync('x25519').publicKey.export({ format: 'jwk' }).x ?? '', 'base64url');
 
 /** A plain address of 7 to 88 bytes. */
 function addressOf(size: number): string {
@@ -108,8 +110,7 @@ describe('a sealed endpoint', () => {
   });
 
   it('may be of a key that was made by another program in the same form', async () => {
-    const point = generateKeyPairSync('x25519').publicKey.export({ format: 'jwk' }).x ?? '';
-    const bound = { ...endpoint, autocrypt: boundTo(Buffer.from(point, 'base64url')) };
+    const bound = { ...endpoint, autocrypt: boundTo(x25519Point()) };
     const sealing = await sealerWith().sealEndpoint(bound, undefined);
     expect(sealerWith().openEndpoint(sealedOf(sealing))?.endpoint).toEqual(bound);
   });
@@ -213,6 +214,14 @@ describe('what is not sealed', () => {
     ],
     // Each push to it would fail, and look like a fault of the gateway.
     ['a key with a point of small order', async () => ({ ...endpoint, autocrypt: boundTo(new Uint8Array(32)) })],
+    // As a mail endpoint it is over 1000 bytes once it is written anew, and each push to it would be a fault.
+    [
+      'an address of signs that are escaped in a mail endpoint',
+      async () => {
+        const signs = `${'!'.repeat(60)}@example.org`;
+        return { ...endpoint, address: signs, autocrypt: boundTo(x25519Point(), signs) };
+      },
+    ],
     [
       'a key of another form',
       async () => {

@@ -9,11 +9,20 @@ import {
   reduceCertificate,
   tryEncryption,
 } from '../crypto/index.js';
-import { formatChannel, isAddress, isChannel, isFingerprint, limits, type MailEndpoint } from '../notify-spec/index.js';
+import {
+  formatChannel,
+  formatEndpoint,
+  isAddress,
+  isChannel,
+  isFingerprint,
+  limits,
+  type MailEndpoint,
+  NotifyError,
+} from '../notify-spec/index.js';
 import type { Runtime } from '../runtime.js';
 import { GatewayError } from './gateway-error.js';
 import type { SealedEndpoint, Sealer } from './parts.js';
-import { readSealFields, writeSealFields } from './seal-fields.js';
+import { readSealFields, type SealFields, writeSealFields } from './seal-fields.js';
 import { type BoxKey, createSealedBox, type SealedBox } from './sealed-box.js';
 import { deriveSecret, type Secret } from './secrets.js';
 import { GatewaySetupError } from './setup-error.js';
@@ -69,10 +78,11 @@ export function createSealer({ secrets, sender, publicUrl, runtime }: SealerOpti
       const certificate = await certificateOf(endpoint, runtime.now());
       const expires = nextExpiry();
       const { address } = endpoint;
-      const content = writeSealFields({ certificate, expires, channel, vapid: compressed, address });
+      const fields = { certificate, expires, channel, vapid: compressed, address };
+      const content = writeSealFields(fields);
       const url = endpointUrl(publicUrl, seals.close(content));
-      if (Buffer.byteLength(url) > maxUrlBytes) {
-        throw unsealable(`The address is too long for this gateway; use one of at most ${addressBytes} bytes.`);
+      if (Buffer.byteLength(url) > maxUrlBytes || ![endpoint, endpointOf(fields)].every(canBeWritten)) {
+        throw unsealable(`The address is too long for this gateway; use a shorter one, of at most ${addressBytes} bytes.`);
       }
       return { url, expires };
     },
@@ -130,19 +140,36 @@ async function certificateOf({ address, autocrypt }: MailEndpoint, now: number):
   }
 }
 
+/** Written anew, a mail endpoint can be longer than it was given: signs are escaped that need not be. */
+function canBeWritten(endpoint: MailEndpoint | undefined): boolean {
+  if (endpoint === undefined) return false;
+  try {
+    formatEndpoint(endpoint);
+    return true;
+  } catch (error) {
+    if (error instanceof NotifyError) return false;
+    throw error;
+  }
+}
+
 function readEndpoint(content: Uint8Array, sealed: Uint8Array): SealedEndpoint | undefined {
   const fields = readSealFields(content);
   const vapid = fields?.vapid === undefined ? undefined : expandVapid(fields.vapid);
   if (fields === undefined || (fields.vapid === undefined) !== (vapid === undefined)) return undefined;
-  const { certificate, address, expires } = fields;
-  const keydata = rebuildCertificate(certificate, address);
-  if (keydata === undefined) return undefined;
+  const endpoint = endpointOf(fields);
+  if (endpoint === undefined) return undefined;
   return {
-    endpoint: { address, channel: formatChannel(fields.channel), autocrypt: formatAutocrypt({ address, keydata }) },
+    endpoint,
     vapid,
-    expires,
+    expires: fields.expires,
     id: createHash('sha256').update(sealed).digest().subarray(0, idBytes).toString('base64url'),
   };
+}
+
+function endpointOf({ certificate, address, channel }: SealFields): MailEndpoint | undefined {
+  const keydata = rebuildCertificate(certificate, address);
+  if (keydata === undefined) return undefined;
+  return { address, channel: formatChannel(channel), autocrypt: formatAutocrypt({ address, keydata }) };
 }
 
 function unsealable(message: string, cause?: unknown): GatewayError {
