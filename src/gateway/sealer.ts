@@ -82,7 +82,9 @@ export function createSealer({ secrets, sender, publicUrl, runtime }: SealerOpti
       const content = writeSealFields(fields);
       const url = endpointUrl(publicUrl, seals.close(content));
       if (Buffer.byteLength(url) > maxUrlBytes || ![endpoint, endpointOf(fields)].every(canBeWritten)) {
-        throw unsealable(`The address is too long for this gateway; use a shorter one, of at most ${addressBytes} bytes.`);
+        throw unsealable(
+          `The address is too long for this gateway; use a shorter one, of at most ${addressBytes} bytes.`,
+        );
       }
       return { url, expires };
     },
