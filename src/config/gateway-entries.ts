@@ -2,7 +2,9 @@ import * as v from 'valibot';
 import { flag, text } from './entry-kinds.js';
 
 /** Every key of the section `[gateway]`, held by the compiler to {@link GatewaySection}. */
-export const gatewayEntries = {
+export const gatewayEntries: {
+  readonly [K in keyof Required<GatewaySection>]: v.GenericSchema<unknown, GatewaySection[K]>;
+} = {
   listen: v.pipe(
     v.optional(text, '127.0.0.1:8480'),
     v.description(

@@ -13,7 +13,10 @@ export type PrivateFile =
  *
  * @param self the user of this process.
  */
-export function isOpenToOthers({ mode, uid }: { mode: number; uid: number }, self = process.getuid?.()): boolean {
+export function isOpenToOthers(
+  { mode, uid }: { mode: number; uid: number },
+  self: number | undefined = process.getuid?.(),
+): boolean {
   return (mode & (uid === 0 && self !== 0 ? 0o037 : 0o077)) !== 0;
 }
 

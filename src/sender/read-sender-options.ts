@@ -32,7 +32,7 @@ export function readRetryPolicy(retry: RetryOptions = {}): RetryPolicy {
 }
 
 /** Default: all connections but one, so that no domain can take them all, and no limit a minute. */
-export function readPacing(pacing: PacingOptions = {}, connections: number): PacingLimits {
+export function readPacing(pacing: PacingOptions | undefined = {}, connections: number): PacingLimits {
   if (typeof pacing !== 'object' || pacing === null) throw invalid('Give pacing as an object, or leave it out.');
   const { perDomain = Math.max(1, connections - 1), perDomainPerMinute } = pacing;
   return {
