@@ -15,6 +15,10 @@ function accountOf({ imap, credentials, folder, ca }: Config): Parameters<typeof
   return { ...imap, credentials, folder, ...(ca === undefined ? {} : { ca }) };
 }
 
+function gatewayOf({ gateway: url, ca }: Config): Pick<Parameters<typeof runDistributor>[0], 'gateway'> {
+  return url === undefined ? {} : { gateway: { url, ca } };
+}
+
 /**
  * Runs the distributor until `signal` is aborted, which is its proper end. See `runDistributor` for what it rejects with, and
  * `loadConfig`; nothing is made or started before the configuration is read.
@@ -33,6 +37,7 @@ export async function daemon(options: DaemonOptions, signal: AbortSignal): Promi
         stateDirectory: options.stateDir ?? defaultStateDirectory(),
         policy: config.apps,
         keepRejected: config.keepRejected,
+        ...gatewayOf(config),
         times: { pollMs: config.pollMs },
         version,
         runtime: createRuntime(log),

@@ -10,6 +10,7 @@ const status: Status = {
   startedAt: since,
   account: { address: 'alice@example.org', server: 'mail.example.org', port: 993, folder: 'INBOX' },
   endpoints: 'mailto',
+  gateway: null,
   line: { state: 'connected', since, idle: true, retryAt: null },
   device: { power: 'plugged in', network: 'unmetered', minimumUrgency: 'very-low', why: 'Nothing is held.' },
   lastPush: null,
@@ -75,6 +76,17 @@ describe('the status as text', () => {
     [{ state: 'connected', since, idle: false, retryAt: null }, 'open since 2026-01-01 09:05, new mail is asked for'],
   ] as const)('says of a line %j how it is', (line, expected) => {
     expect(linesOf({ line })[3]).toBe(`Connection      ${expected}`);
+  });
+
+  it.each([
+    [{ state: 'ready', since: null, unsealed: 0 }, 'which is ready'],
+    [{ state: 'asking', since: null, unsealed: 1 }, 'which is being asked for a grant; apps without one yet: 1'],
+    [{ state: 'waiting', since, unsealed: 0 }, 'whose mail with a grant is waited for since 2026-01-01 09:05'],
+    [{ state: 'failing', since, unsealed: 2 }, 'see above; apps without one yet: 2'],
+  ] as const)('says of a gateway %j how it is', (change, expected) => {
+    const gateway = { url: 'https://push.example.org', grantExpires: null, sealed: 3, ...change };
+    const row = linesOf({ endpoints: 'gateway', gateway }).find((line) => line.startsWith('Endpoints'));
+    expect(row).toBe(`Endpoints       of https://push.example.org, ${expected}`);
   });
 
   it('names apps, and why pushes wait or were refused', () => {

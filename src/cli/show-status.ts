@@ -40,6 +40,25 @@ function counts({ sinceStart }: Status): string {
   return shown.map((key) => `${sinceStart[key]} ${countWords[key]}`).join(', ');
 }
 
+function endpoints({ gateway }: Status): string {
+  if (gateway === null) return 'mailto, for app servers that send mail';
+  const missing = gateway.unsealed === 0 ? '' : `; apps without one yet: ${gateway.unsealed}`;
+  return `of ${printable(gateway.url)}, ${gatewayState(gateway)}${missing}`;
+}
+
+function gatewayState({ state, since }: NonNullable<Status['gateway']>): string {
+  switch (state) {
+    case 'ready':
+      return 'which is ready';
+    case 'asking':
+      return 'which is being asked for a grant';
+    case 'waiting':
+      return `whose mail with a grant is waited for since ${since === null ? 'an unknown time' : showTime(since)}`;
+    case 'failing':
+      return 'see above';
+  }
+}
+
 /** How the daemon is as text for a person: first whether all is well, and what is wrong and to do. */
 export function showStatus(status: Status): string {
   const { account, lastPush, sinceStart, refusals, apps, omitted, problems } = status;
@@ -63,7 +82,7 @@ export function showStatus(status: Status): string {
     ),
     ...(untouched > 0 ? [row('Left untouched', `${untouched} mails that do not decrypt with our keys`)] : []),
     row('Registrations', String(status.registrations)),
-    ...(status.endpoints === 'mailto' ? [row('Endpoints', 'mailto, for app servers that send mail')] : []),
+    row('Endpoints', endpoints(status)),
     row('Version', printable(status.version)),
     ...(apps.length > 0 ? ['', 'Apps with open pushes or something to say:'] : []),
     ...apps.flatMap((app) => [

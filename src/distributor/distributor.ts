@@ -5,9 +5,8 @@ import { createApps } from './apps/index.js';
 import { busName } from './bus-name.js';
 import { createChannels } from './channels.js';
 import { createDevice, minimumUrgency } from './device/index.js';
-import { createMailtoEndpoints } from './endpoints.js';
 import { createFolders } from './folders.js';
-import { noGrants } from './grants.js';
+import { createGatewayClient, type GatewayClientOptions } from './gateway-client/index.js';
 import { createHealth, type Health } from './health.js';
 import { createHousekeeping } from './housekeeping.js';
 import { logChange } from './journal.js';
@@ -25,6 +24,8 @@ export interface DistributorOptions {
   /** The address that goes into endpoints. */
   readonly address: string;
   readonly stateDirectory: string;
+  /** The gateway that apps get endpoints of (docs/gateway.md). Default: none, they get `mailto:` endpoints. */
+  readonly gateway?: Pick<GatewayClientOptions, 'ca' | 'times'> & { readonly url: string };
   /** Whether apps may register. */
   readonly policy: 'allow' | 'deny';
   /** Refused pushes stay in the mailbox. */
@@ -110,7 +111,7 @@ async function serve(
     channels,
     store,
     apps,
-    grants: noGrants,
+    grants: { take: async (grant) => await gateway.take(grant) },
     tally,
     runtime,
   });
@@ -118,11 +119,15 @@ async function serve(
     ...(options.systemBusAddress === undefined ? {} : { busAddress: options.systemBusAddress }),
     runtime,
     changed: (state) => room.minimumUrgency(minimumUrgency(state)),
-    wake: (reason) => mailbox.wake(reason),
+    wake: (reason) => {
+      mailbox.wake(reason);
+      gateway.wake();
+    },
   });
   function changed(registration: Registration): void {
     logChange(log, registration);
     room.registrationChanged(registration);
+    gateway.registrationChanged(registration);
     if (registration.retiredAt !== null) void housekeeping.forgetChannels();
   }
 
@@ -130,7 +135,18 @@ async function serve(
   const { trustChanged } = room;
   const registrations = createRegistrations({ address, busId, channels, store, runtime, changed, trustChanged });
   const housekeeping = createHousekeeping({ channels, registrations, store, forget: room.forget, runtime });
-  const endpoints = createMailtoEndpoints(channels);
+  const gateway = createGatewayClient({
+    ...options.gateway,
+    url: options.gateway?.url,
+    address,
+    known: await store.gateways(),
+    channels,
+    registrations,
+    store,
+    apps,
+    health,
+    runtime,
+  });
   const registrar = createRegistrar({
     bus,
     busId,
@@ -139,7 +155,7 @@ async function serve(
     policy,
     channels,
     registrations,
-    endpoints,
+    endpoints: gateway,
     apps,
     runtime,
   });
@@ -159,7 +175,7 @@ async function serve(
   const underWay: Promise<unknown>[] = [];
   try {
     await bus.requestName(busName);
-    const parts = { channels, room, health, device, tally };
+    const parts = { channels, room, health, device, tally, gateway };
     const answers = createAnswers({ version, address, account, bus, ...parts, runtime });
     const changeTrust = createChangeTrust({ channels, registrations, log });
     const management = { connect, interfaces: [management1(answers, changeTrust)], health, runtime };
@@ -170,6 +186,7 @@ async function serve(
       takeMail(mailbox, room, [health, misfiled], log, ended),
       housekeeping.run(ended),
       device.run(ended),
+      gateway.run(ended),
     ]);
     // As soon as the end is called for, so that answers of apps and of the mail server are waited for at the same time.
     underWay.push(

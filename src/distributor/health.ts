@@ -4,7 +4,7 @@ import type { Runtime } from '../runtime.js';
 
 /** Something that is wrong now. */
 export interface Trouble {
-  /** What it concerns: `store`, `line`, `quota`, `announcements`, `folder`, `filing`, `removal`, `spam`, `device`, `management`, `app:` and a bus name. */
+  /** What it concerns: `store`, `line`, `quota`, `announcements`, `folder`, `filing`, `removal`, `spam`, `gateway`, `device`, `management`, `app:` and a bus name. */
   readonly source: string;
   /** One sentence: what is wrong, and what to do. */
   readonly sentence: string;
@@ -45,6 +45,7 @@ export const troubleSources: readonly string[] = [
   'filing',
   'removal',
   'spam',
+  'gateway',
   'app',
   'device',
   'management',

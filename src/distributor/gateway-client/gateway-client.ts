@@ -1,8 +1,8 @@
 import type { Runtime } from '../../runtime.js';
 import type { Apps } from '../apps/index.js';
 import type { Channels } from '../channels.js';
-import type { Endpoints } from '../endpoints.js';
-import type { Grants } from '../grants.js';
+import { createMailtoEndpoints, type Endpoints } from '../endpoints.js';
+import type { GrantOutcome, Grants } from '../grants.js';
 import type { Health } from '../health.js';
 import { shortChannel } from '../journal.js';
 import type { Registrations } from '../registration/index.js';
@@ -51,7 +51,7 @@ export interface GatewayClient extends Endpoints, Grants {
   /** How the gateway is; undefined without one. */
   report(): GatewayReport | undefined;
   /** What stands between an app and its endpoint; undefined: nothing. */
-  note(channel: string): ReturnType<typeof endpointNote>;
+  note(channel: string): string | undefined;
 }
 
 type Named = Pick<GatewayState, 'url' | 'address'>;
@@ -62,14 +62,19 @@ const isSame = (a: Named, b: Named): boolean => a.url === b.url && a.address ===
 export function createGatewayClient(options: GatewayClientOptions): GatewayClient {
   const { url, ca, address, known, channels, registrations, store, apps, health, runtime } = options;
   const { log } = runtime;
+  const mailto = createMailtoEndpoints(channels);
   const times = { ...gatewayTimes, ...options.times };
   const isCurrent = (one: Named): boolean => url !== undefined && isSame(one, { url, address });
+
+  async function save(): Promise<void> {
+    await store.saveGateways(machines.map(({ state }) => recordOf(state)));
+  }
 
   function machineOf(initial: GatewayState): Machine {
     const api = createGatewayApi({ url: initial.url, ca, runtime });
     return createMachine(initial, {
       perform: createPerform({ api, url: initial.url, channels, registrations, apps, runtime }),
-      save: async () => await store.saveGateways(machines.map(({ state }) => recordOf(state))),
+      save,
       changed: (state) => {
         if (!state.isFormer) health.trouble('gateway', reportOf(state, runtime.now()).sentence);
       },
@@ -137,10 +142,21 @@ export function createGatewayClient(options: GatewayClientOptions): GatewayClien
     }
   }
 
+  /** It has come before and is used, but the disk did not take it. */
+  async function writtenDown(): Promise<GrantOutcome> {
+    try {
+      await save();
+      return 'accepted';
+    } catch {
+      return 'unavailable';
+    }
+  }
+
   return {
-    gatewayFor: ({ sender }) => (url === undefined || sender !== null ? null : unsealed(url)),
+    // An app that names its app server's key has one that sends mail.
+    gatewayFor: (app) => (url === undefined || app.sender !== null ? mailto.gatewayFor(app) : unsealed(url)),
     endpointOf: async (registration) => {
-      if (registration.gateway === null) return await channels.endpoint(registration);
+      if (registration.gateway === null) return await mailto.endpointOf(registration);
       const app = current?.state.apps.get(registration.channel);
       const seal = app === undefined ? sealOf(registration) : app.seal;
       const isGood = seal !== null && seal.vapid === registration.vapid && seal.expires > runtime.now();
@@ -148,6 +164,8 @@ export function createGatewayClient(options: GatewayClientOptions): GatewayClien
     },
     take: async ({ registration: { channel, gateway }, payload, signer }) => {
       if (current === undefined || gateway?.url !== url) return 'unwanted';
+      const held = current.state.grant?.token;
+      if (held !== undefined && Buffer.from(payload).includes(held)) return await writtenDown();
       const grant = readGrant(payload, channel, current.state, runtime.now());
       if ('problem' in grant) {
         const facts = { event: 'gateway.grant', channel: shortChannel(channel), reason: grant.problem };

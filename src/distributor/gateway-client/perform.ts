@@ -154,7 +154,7 @@ export function createPerform(
       await registrations.inTurn(async () => {
         const known = channels.get(channel);
         if (known?.gateway?.endpoint !== endpoint || known.retiredAt === null) return;
-        await registrations.save({ ...known, gateway: unsealed(known.gateway.url) });
+        await registrations.saveTrust({ ...known, gateway: unsealed(known.gateway.url) });
       });
     } catch (error) {
       // It is revoked once more after the next start.

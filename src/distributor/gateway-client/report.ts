@@ -71,24 +71,16 @@ export function reportOf(state: GatewayState, now: number): GatewayReport {
 }
 
 /** What stands between an app and its endpoint, in one sentence with what to do; undefined: nothing does. */
-export function endpointNote(
-  state: GatewayState,
-  channel: string,
-  now: number,
-): { readonly sentence: string; readonly wrongSince: number | undefined } | undefined {
+export function endpointNote(state: GatewayState, channel: string, now: number): string | undefined {
   const app = state.apps.get(channel);
   if (app === undefined || hasEndpoint(app, now)) return undefined;
   const none = 'It has no endpoint yet, so that its app server cannot push.';
-  if (app.work.stage === 'refused') return { sentence: `${none} ${app.work.failure.message}`, wrongSince: app.since };
+  if (app.work.stage === 'refused') return `${none} ${app.work.failure.message}`;
   const trouble = troubleOf(state, now);
-  if (trouble !== undefined) return { sentence: `${none} ${trouble.sentence}`, wrongSince: app.since };
+  if (trouble !== undefined) return `${none} ${trouble.sentence}`;
   const { request } = state;
-  if (usableGrant(state, now) === undefined && request.stage === 'waiting') {
-    const sentence = `${none} The gateway ${hostOf(state)} has sent a mail at ${minute(request.since)}, which is waited for.`;
-    return { sentence, wrongSince: undefined };
-  }
-  return {
-    sentence: `${none} The gateway ${hostOf(state)} is being asked for it: wait a moment.`,
-    wrongSince: undefined,
-  };
+  const isMailed = usableGrant(state, now) === undefined && request.stage === 'waiting';
+  return isMailed
+    ? `${none} The gateway ${hostOf(state)} has sent a mail at ${minute(request.since)}, which is waited for.`
+    : `${none} The gateway ${hostOf(state)} is being asked for it: wait a moment.`;
 }

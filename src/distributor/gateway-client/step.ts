@@ -17,6 +17,7 @@ export function renewAt(now: number, expires: number, minMs: number): number {
 }
 
 function toRevoke(state: GatewayState, ...more: readonly Revocation[]): GatewayState {
+  if (more.length === 0) return state;
   const revocations = new Map(state.revocations);
   for (const one of more) revocations.set(one.endpoint, one);
   while (revocations.size > maxRevocations) revocations.delete(revocations.keys().next().value ?? '');

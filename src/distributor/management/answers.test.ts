@@ -10,7 +10,7 @@ import { type ChannelSummary, initialChannelState, nobody, summarize } from '../
 import { createHealth, troubleSources } from '../health.js';
 import type { Registration } from '../store/index.js';
 import { createTally } from '../tally.js';
-import { createAnswers } from './answers.js';
+import { type AnswersOptions, createAnswers } from './answers.js';
 import { appListSchema, statusSchema } from './status.js';
 
 const now = Date.UTC(2026, 0, 1, 12);
@@ -44,6 +44,7 @@ const gone: Partial<ChannelSummary> = { deliverable: 1, unreachable: { since: no
 function createSetting(
   registrations: readonly Registration[],
   summaries: Record<string, Partial<ChannelSummary>> = {},
+  gateway: AnswersOptions['gateway'] = { report: () => undefined, note: () => undefined },
 ) {
   const time = createManualTime();
   const { runtime } = time;
@@ -61,6 +62,7 @@ function createSetting(
     health,
     device: { describe: () => deviceReport },
     tally,
+    gateway,
     runtime,
   });
   return { answers, bus, channels, health, tally, time };
@@ -219,6 +221,32 @@ describe('the answers about a thousand registrations', () => {
   });
 });
 
+const report = {
+  url: 'https://push.example.org',
+  state: 'waiting',
+  since: now,
+  grantExpires: undefined,
+  sealed: 0,
+  unsealed: 1,
+  sentence: undefined,
+} as const;
+
+describe('with a gateway', () => {
+  it('the status says how it is', async () => {
+    const status = await createSetting([], {}, { report: () => report, note: () => undefined }).answers.status();
+    expect(status).toMatchObject({
+      endpoints: 'gateway',
+      gateway: { state: 'waiting', since: new Date(now).toISOString(), grantExpires: null, sealed: 0, unsealed: 1 },
+    });
+  });
+
+  it('an app without an endpoint has a note of that before all others', async () => {
+    const gateway = { report: () => report, note: () => 'It has no endpoint yet.' };
+    const { answers } = createSetting([registrationOf(1)], { 'org.example.App1': gone }, gateway);
+    expect((await answers.apps()).apps[0]?.note).toBe('It has no endpoint yet.');
+  });
+});
+
 describe('docs/management.md', () => {
   const page = readFile(new URL('../../../docs/management.md', import.meta.url), 'utf8');
 
@@ -239,7 +267,8 @@ describe('docs/management.md', () => {
   /** An answer in which every list has an item and nothing that can be there is null. */
   async function fullAnswers() {
     const registration = registrationOf(1, { sender: 'a'.repeat(40) });
-    const { answers, tally, health } = createSetting([registration], { 'org.example.App1': gone });
+    const gateway = { report: () => ({ ...report, grantExpires: now }), note: () => undefined };
+    const { answers, tally, health } = createSetting([registration], { 'org.example.App1': gone }, gateway);
     tally.ended(registration.channel, { kind: 'refused', reason: 'It is not signed.' });
     tally.ended(registration.channel, { kind: 'delivered', id: '1', rememberUntil: 0 });
     health.mailbox({ type: 'connected', canIdle: true });

@@ -3,6 +3,7 @@ import type { ImapAccount } from '../../imap/index.js';
 import type { Runtime } from '../../runtime.js';
 import type { Channels } from '../channels.js';
 import type { Device } from '../device/index.js';
+import type { GatewayClient } from '../gateway-client/index.js';
 import type { Health } from '../health.js';
 import { shortChannel } from '../journal.js';
 import type { PostRoom } from '../post-room.js';
@@ -24,6 +25,7 @@ export interface AnswersOptions {
   readonly room: Pick<PostRoom, 'summary'>;
   readonly health: Pick<Health, 'troubles' | 'line'>;
   readonly device: Pick<Device, 'describe'>;
+  readonly gateway: Pick<GatewayClient, 'report' | 'note'>;
   readonly tally: Pick<Tally, 'of' | 'total' | 'refusals' | 'lastDeliveredTo'>;
   readonly runtime: Runtime;
 }
@@ -44,7 +46,7 @@ const isoOrNull = (ms: number | undefined): string | null => (ms === undefined ?
 
 /** Makes the answers; the daemon's start is now. */
 export function createAnswers(options: AnswersOptions): Answers {
-  const { version, address, account, bus, channels, room, health, device, tally, runtime } = options;
+  const { version, address, account, bus, channels, room, health, device, tally, gateway, runtime } = options;
   const startedAt = iso(runtime.now());
 
   const waitingIn = (channel: string): Waiting => {
@@ -108,7 +110,8 @@ export function createAnswers(options: AnswersOptions): Answers {
       waiting,
       draining: drains.length,
       lastPushAt: isoOrNull(lastPushAt),
-      note: noted?.sentence ?? null,
+      // Whoever has no endpoint gets no pushes, whatever else there may be to say.
+      note: gateway.note(channel) ?? noted?.sentence ?? null,
     };
     if (noted?.wrongSince === undefined) return { app, problem: undefined };
     const sentence = `${service}: ${noted.sentence}`;
@@ -144,6 +147,13 @@ export function createAnswers(options: AnswersOptions): Answers {
     return { state: line.state, since, idle, retryAt: line.state === 'waiting' ? iso(line.retryAt) : null };
   }
 
+  function gatewayNow(): Status['gateway'] {
+    const report = gateway.report();
+    if (report === undefined) return null;
+    const { url, state, since, grantExpires, sealed, unsealed } = report;
+    return { url, state, since: isoOrNull(since), grantExpires: isoOrNull(grantExpires), sealed, unsealed };
+  }
+
   function lastPush(): Status['lastPush'] {
     const at = tally.total().lastDeliveredAt;
     if (at === undefined || tally.lastDeliveredTo === undefined) return null;
@@ -163,7 +173,8 @@ export function createAnswers(options: AnswersOptions): Answers {
         version,
         startedAt,
         account: { address, server: account.host, port: account.port, folder: account.folder },
-        endpoints: 'mailto',
+        endpoints: gatewayNow() === null ? 'mailto' : 'gateway',
+        gateway: gatewayNow(),
         line: lineNow(),
         device: device.describe(),
         lastPush: lastPush(),

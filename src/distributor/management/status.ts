@@ -72,8 +72,21 @@ export interface Status {
     readonly port: number;
     readonly folder: string;
   };
-  /** What apps get: `mailto` addresses, to which only app servers that send mail can push. */
+  /** What apps get: `mailto` addresses, to which only app servers that send mail can push, or URLs of a `gateway`. */
   readonly endpoints: string;
+  /** The gateway that the configuration names; null: none. */
+  readonly gateway: {
+    readonly url: string;
+    /** It seals endpoints; it is being asked for a grant; its mail with the grant is waited for; something is wrong. */
+    readonly state: 'ready' | 'asking' | 'waiting' | 'failing';
+    /** Waiting, or failing, since then. */
+    readonly since: string | null;
+    /** Until when it seals endpoints without another mail. */
+    readonly grantExpires: string | null;
+    /** Registrations with an endpoint of it, and those that wait for one. */
+    readonly sealed: number;
+    readonly unsealed: number;
+  } | null;
   readonly line: {
     readonly state: 'connected' | 'connecting' | 'waiting';
     /** Connected, or not connected, since then. */
@@ -158,6 +171,16 @@ export const statusSchema: v.GenericSchema<unknown, Status> = v.looseObject({
   startedAt: time,
   account: v.looseObject({ address: v.string(), server: v.string(), port: count, folder: v.string() }),
   endpoints: v.string(),
+  gateway: v.nullable(
+    v.looseObject({
+      url: v.string(),
+      state: v.picklist(['ready', 'asking', 'waiting', 'failing']),
+      since: v.nullable(time),
+      grantExpires: v.nullable(time),
+      sealed: count,
+      unsealed: count,
+    }),
+  ),
   line: v.looseObject({
     state: v.picklist(['connected', 'connecting', 'waiting']),
     since: time,
