@@ -177,7 +177,7 @@ async function serve(
     await bus.requestName(busName);
     const parts = { channels, room, health, device, tally, gateway };
     const answers = createAnswers({ version, address, account, bus, ...parts, runtime });
-    const changeTrust = createChangeTrust({ channels, registrations, log });
+    const changeTrust = createChangeTrust({ channels, registrations, registrar, log });
     const management = { connect, interfaces: [management1(answers, changeTrust)], health, runtime };
     underWay.push((await openManagement(management, ended)).ended);
     log.info({ event: 'daemon.ready' }, 'The distributor is there for the apps.');

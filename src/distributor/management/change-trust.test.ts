@@ -24,6 +24,7 @@ function createSetting(known: readonly Registration[]) {
   const channels = createChannels(known);
   const saved: Registration[] = [];
   const told: Registration[] = [];
+  const refreshed: number[] = [];
   const disk = { isFull: false };
   const registrations = createRegistrations({
     address: 'alice@example.org',
@@ -39,8 +40,18 @@ function createSetting(known: readonly Registration[]) {
     changed: () => {},
     trustChanged: (registration) => void told.push(registration),
   });
-  const changeTrust = createChangeTrust({ channels, registrations, log: silentLog });
-  return { channels, saved, told, disk, changeTrust };
+  const changeTrust = createChangeTrust({
+    channels,
+    registrations,
+    registrar: {
+      refresh: async () => {
+        refreshed.push(saved.length);
+        if (disk.isFull) throw new Error('Broken.');
+      },
+    },
+    log: silentLog,
+  });
+  return { channels, saved, told, refreshed, disk, changeTrust };
 }
 
 describe("the user's word on who may push", () => {
@@ -58,6 +69,22 @@ describe("the user's word on who may push", () => {
     ];
     for (const list of [s.saved, s.told, s.channels.live().slice(0, 2)]) expect(list).toMatchObject(changed);
     expect(s.channels.live()[2]).toMatchObject({ sender: null, pin: { fingerprint: a } });
+  });
+
+  it('leaves the key of a gateway in its place when it is reset, as no handshake would bring it back', async () => {
+    const gateway = { url: 'https://push.example.org', endpoint: null, expires: null, renewAt: null, vapid: null };
+    const s = createSetting([registrationOf('c', { gateway, sender: a })]);
+    await s.changeTrust(service, '');
+    expect(s.channels.live()).toMatchObject([{ sender: null, pin: { fingerprint: a } }]);
+    await s.changeTrust(service, b);
+    expect(s.channels.live()).toMatchObject([{ sender: b, pin: null }]);
+  });
+
+  it('holds for endpoints that the app had before, and may bring it another one, once it is on disk', async () => {
+    const s = createSetting([registrationOf('c'), registrationOf('d', { replacedAt: 1 })]);
+    await s.changeTrust(service, b);
+    expect(s.channels.all()).toMatchObject([{ sender: b }, { sender: b }]);
+    expect(s.refreshed).toEqual([2]);
   });
 
   it('keeps the key that is pinned already, but not what it has announced', async () => {

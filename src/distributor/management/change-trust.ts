@@ -3,7 +3,7 @@ import { isFingerprint } from '../../notify-spec/index.js';
 import type { Log } from '../../runtime.js';
 import type { Channels } from '../channels.js';
 import { shortChannel } from '../journal.js';
-import type { Registrations } from '../registration/index.js';
+import type { Registrar, Registrations } from '../registration/index.js';
 import type { Registration } from '../store/index.js';
 import type { TrustAnswer } from './status.js';
 
@@ -11,6 +11,8 @@ import type { TrustAnswer } from './status.js';
 export interface ChangeTrustOptions {
   readonly channels: Pick<Channels, 'live' | 'draining'>;
   readonly registrations: Pick<Registrations, 'inTurn' | 'saveTrust'>;
+  /** Whether an app gets its endpoint from a gateway hangs on who may push to it. */
+  readonly registrar: Pick<Registrar, 'refresh'>;
   readonly log: Log;
 }
 
@@ -23,14 +25,20 @@ export interface ChangeTrustOptions {
 export type ChangeTrust = (app: string, fingerprint: string) => Promise<TrustAnswer>;
 
 /** Makes it. */
-export function createChangeTrust({ channels, registrations, log }: ChangeTrustOptions): ChangeTrust {
+export function createChangeTrust(options: ChangeTrustOptions): ChangeTrust {
+  const { channels, registrations, registrar, log } = options;
+
   const refused = (errorName: string, sentence: string): BusError =>
     new BusError('ERR_BUS_ARGUMENT', sentence, { errorName });
 
-  /** A key that is pinned already stays; of another one only the fingerprint is known until its handshake comes. */
+  /**
+   * A key that is pinned already stays; of another one only the fingerprint is known until its handshake comes. The first that
+   * pushes behind a gateway is the gateway: it is pinned from the start, as its pushes come without a handshake.
+   */
   function withTrust(registration: Registration, fingerprint: string): Registration {
+    const { pin, gateway } = registration;
+    if (fingerprint === '' && gateway !== null) return { ...registration, sender: null };
     if (fingerprint === '') return { ...registration, sender: null, pin: null, next: null, peer: null };
-    const { pin } = registration;
     const stays = pin?.fingerprint === fingerprint;
     return { ...registration, sender: fingerprint, pin: stays ? pin : null, next: null };
   }
@@ -40,7 +48,7 @@ export function createChangeTrust({ channels, registrations, log }: ChangeTrustO
       throw refused(errorNames.invalidArgs, 'A fingerprint has 40 hexadecimal digits: look at the key again.');
     }
     const fits = ({ service, channel }: Registration): boolean => service === app || shortChannel(channel) === app;
-    return await registrations.inTurn(async () => {
+    const answer = await registrations.inTurn(async () => {
       // Whoever may not push to an app any more may not do so by an endpoint that it had before either.
       const before = [...channels.live(), ...channels.draining()].filter(fits);
       if (before.length === 0) {
@@ -53,5 +61,11 @@ export function createChangeTrust({ channels, registrations, log }: ChangeTrustO
       }
       return { changed: changed.map(({ service, channel }) => ({ service, channel: shortChannel(channel) })) };
     });
+    try {
+      await registrar.refresh();
+    } catch (err) {
+      log.error({ event: 'store.write', err }, 'An app could not be given the endpoint that is for it from now on.');
+    }
+    return answer;
   };
 }
