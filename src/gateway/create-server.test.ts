@@ -30,7 +30,10 @@ async function start(options: ServerOptions = {}, wait: Promise<void> = Promise.
   const runtime = createRuntime({ ...silentLog, info: note, warn: note, error: note });
   const metrics = { request: (facts: RequestFacts) => void counted.push(facts) };
   // The server itself needs no more of its parts than these.
-  const server = createServer({ runtime, metrics } as unknown as GatewayParts, options);
+  const server = createServer(
+    { runtime, metrics, publicUrl: 'https://push.example.org' } as unknown as GatewayParts,
+    options,
+  );
   addPath(server, {
     url: '/echo/:name',
     bodyLimitBytes: 4096,
