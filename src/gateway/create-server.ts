@@ -14,6 +14,7 @@ import { createExchanges } from './exchanges.js';
 import { GatewayError } from './gateway-error.js';
 import type { GatewayParts } from './parts.js';
 import { readBody } from './read-body.js';
+import { addMatrixRoutes } from './routes/matrix.js';
 import { addPushRoutes } from './routes/push.js';
 import { createSocketErrors, formatAnswer } from './socket-errors.js';
 
@@ -115,6 +116,7 @@ export function createServer(parts: GatewayParts, options: ServerOptions = {}): 
     throw new GatewayError('ERR_GATEWAY_PATH', 'There is no such path; push to an endpoint as the app gave it.');
   });
   addPushRoutes(server, parts);
+  addMatrixRoutes(server, parts);
   return server;
 }
 

@@ -13,6 +13,7 @@ const retryAfterSeconds: Partial<Record<PushErrorCode, number>> = {
   ERR_SENDER_CLOSED: 10,
   ERR_ABORTED: 30,
   ERR_SMTP_UNAVAILABLE: 30,
+  ERR_PUSH_EXPIRED: 30,
   ERR_SMTP_BUSY: 120,
   ERR_SMTP_LOGIN: 300,
   ERR_SMTP_TLS: 300,
@@ -31,6 +32,6 @@ export function explainPushFailure(error: unknown): GatewayError | undefined {
   }
   const seconds = retryAfterSeconds[error.code];
   if (seconds === undefined) return undefined;
-  const sentence = 'The push cannot be sent now and was not accepted; send it again after the time in Retry-After.';
+  const sentence = 'The push could not be sent; send it again after the time in Retry-After.';
   return new GatewayError('ERR_GATEWAY_UNAVAILABLE', sentence, { retryAfterSeconds: seconds, cause: error });
 }

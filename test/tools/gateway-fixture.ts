@@ -87,7 +87,7 @@ export interface TestGatewayOptions {
   readonly now?: number;
 }
 
-/** Starts a gateway out of its real parts; it ends after the test. Retries take no time. */
+/** Starts a gateway out of its real parts; it ends after the test. What fails is not tried again. */
 export async function startGateway(options: TestGatewayOptions = {}): Promise<TestGateway> {
   const { publicUrl = 'https://push.example.org' } = options;
   let clock = options.now ?? noon;
@@ -103,7 +103,8 @@ export async function startGateway(options: TestGatewayOptions = {}): Promise<Te
     smtp: `smtp://127.0.0.1:${options.smtpPort ?? smtp.port}`,
     from,
     key,
-    runtime: { ...runtime, sleep: async () => {} },
+    retry: { most: 0 },
+    runtime,
   });
   const parts: GatewayParts = {
     sealer: createSealer({ secrets: [randomBytes(32)], sender: key.fingerprint, publicUrl, runtime }),
