@@ -21,4 +21,5 @@ export { formatMessageId } from './message-id.js';
 export { formatPushHeader, type PushHeader, parsePushHeader } from './push-header.js';
 export { readInner } from './read-inner.js';
 export { type PushMail, readMail } from './read-mail.js';
+export { type DeliveryReport, type ReportedRecipient, readReport } from './read-report.js';
 export { formatRoutingHeader, parseRoutingHeader } from './routing-header.js';

@@ -7,4 +7,5 @@ export { createSender, type Sender } from './create-sender.js';
 export { PushError, type PushErrorCode } from './errors.js';
 export type { Handshake, HandshakeMemory } from './handshake.js';
 export type { PushMessage, PushOptions, PushReceipt, PushResult, PushSubscription, PushTarget } from './push.js';
+export { type Bounce, type BounceAction, readBounce } from './read-bounce.js';
 export type { PacingOptions, RetryOptions, SenderOptions, SmtpAuth, SmtpOptions } from './sender-options.js';

@@ -68,6 +68,14 @@ function isMailboxUnknown(command: unknown, response = ''): boolean {
   return command !== 'MAIL FROM' && /^5\d\d[ -]5\.1\.(?![78]\b)\d{1,3}\b/.test(response);
 }
 
+/**
+ * Whether a status of RFC 3463 says that an address or its domain is not there (any more), when the command it answers is
+ * not known: not 5.1.0, which some servers say about the sender as well.
+ */
+export function isMailboxGone(status: string): boolean {
+  return /^5\.1\.(?:[1236]|10)$/.test(status);
+}
+
 /** nodemailer replaces the code of a TLS error, so only its words are left to go by. */
 function isCertificateFailure(failure: Failure, reply: number): boolean {
   const { message } = failure;

@@ -6,10 +6,12 @@ export interface PostfixPlace {
   readonly recipients: readonly string[];
   /** Where the mail goes by LMTP, on this machine. */
   readonly lmtpPort: number;
+  /** Where a policy server listens that is asked about each recipient, on this machine. Default: there is none. */
+  readonly policyPort?: number;
 }
 
 /** `main.cf` of a Postfix that listens nowhere but on the unix socket `queue/public/smtp`. */
-export function postfixMain({ directory, recipients, lmtpPort }: PostfixPlace): string {
+export function postfixMain({ directory, recipients, lmtpPort, policyPort }: PostfixPlace): string {
   const domains = new Set(recipients.map((address) => address.replace(/^.*@/, '')));
   return `
 compatibility_level = 3.6
@@ -33,7 +35,7 @@ virtual_transport = lmtp:inet:127.0.0.1:${lmtpPort}
 # One after another, so that mail comes in the order in which it was sent.
 lmtp_destination_concurrency_limit = 1
 lmtp_destination_recipient_limit = 1
-`;
+${policyPort === undefined ? '' : `smtpd_recipient_restrictions = check_policy_service inet:127.0.0.1:${policyPort}\n`}`;
 }
 
 /** `master.cf`: SMTP, the queue, delivery by LMTP, bounces, and nothing else. */

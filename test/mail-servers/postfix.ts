@@ -8,7 +8,7 @@ import { makeTemporaryDirectory } from '../tools/temporary-directory.js';
 import { createStops, dovecotAvailability, startBareDovecot } from './dovecot.js';
 import { greeted } from './greeted.js';
 import { startOneAfterAnother } from './one-after-another.js';
-import { postfixMain, postfixMaster } from './postfix-configuration.js';
+import { type PostfixPlace, postfixMain, postfixMaster } from './postfix-configuration.js';
 import { type MailServerKind, type TestMailServer, testUser } from './test-mail-server.js';
 
 /** A {@link TestMailServer} whose mail goes through a queue, and comes back if it cannot be delivered. */
@@ -64,7 +64,7 @@ async function makeDirectories(directory: string): Promise<void> {
 }
 
 /** Starts a Postfix of our own in front of a Dovecot of our own; no service and no file of the system is touched. */
-export async function startPostfix(): Promise<PostfixServer> {
+export async function startPostfix(options: Pick<PostfixPlace, 'policyPort'> = {}): Promise<PostfixServer> {
   const stops = createStops();
   try {
     const dovecot = await startBareDovecot({}, [testUser, appServer]);
@@ -75,7 +75,7 @@ export async function startPostfix(): Promise<PostfixServer> {
     stops.add(directory.remove);
     await makeDirectories(directory.path);
     const recipients = [testUser.address, appServer.address, bouncingAddress];
-    const place = { directory: directory.path, recipients, lmtpPort: lmtp.port };
+    const place = { directory: directory.path, recipients, lmtpPort: lmtp.port, ...options };
     await writeFile(join(directory.path, 'conf/main.cf'), postfixMain(place));
     await writeFile(join(directory.path, 'conf/master.cf'), postfixMaster);
     const group = startProcessGroup(
@@ -139,5 +139,5 @@ export const postfix: MailServerKind = {
   available: reason === undefined,
   ...(reason !== undefined && { reason }),
   howToGet: reason?.includes('root') ? 'the tests run by root' : 'scripts/test-servers',
-  start: startPostfix,
+  start: () => startPostfix(),
 };
