@@ -26,6 +26,7 @@ const byCode: Readonly<Record<string, number>> = {
   ERR_SIEVE_CHANGED: exitCodes.failed,
   ERR_SMTP_LOGIN: exitCodes.loginRefused,
   ERR_ENDPOINT_GONE: exitCodes.unavailable,
+  ERR_LISTEN_IN_USE: exitCodes.unavailable,
   ERR_STORE_IN_USE: exitCodes.unavailable,
   ERR_DAEMON_ABSENT: exitCodes.unavailable,
   ERR_DAEMON_ANSWER: exitCodes.unavailable,

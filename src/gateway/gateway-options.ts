@@ -4,8 +4,10 @@ import type { LimitRates } from './limits.js';
 
 /** How long the gateway waits, in milliseconds; other values are for tests. */
 export interface GatewayTimes {
-  /** For what is under way when it is told to end. Default 30 000. */
+  /** For what is under way when it is told to end; more than `pushMs`. Default 30 000. */
   readonly endMs: number;
+  /** For one push with all its tries: an app server waits about as long. Default 25 000. */
+  readonly pushMs: number;
   /** For one command to Redis. Default 1000. */
   readonly redisMs: number;
   /** Nothing heard of the SMTP server for so long: `/health` asks it. Default 60 000. */
@@ -18,24 +20,24 @@ export interface GatewayTimes {
 
 /** What a gateway needs. */
 export interface GatewayOptions {
-  /** Where it listens: an address and a port (0: any free one), or the path of a unix socket. */
-  readonly listen: { readonly host: string; readonly port: number } | { readonly path: string };
+  /** Where it listens; port 0 is any free one. */
+  readonly listen: { readonly host: string; readonly port: number };
   /** Where distributors and app servers reach it: scheme, host and port, such as `https://push.example.org`. `http:` only to this machine. */
   readonly publicUrl: string;
-  /** The text of the secret file: a secret on each line, base64 of 32 bytes; the first seals, all open. */
-  readonly secrets: string;
+  /** 32 bytes each; the first seals, all open. See `parseSecrets`. */
+  readonly secrets: readonly Uint8Array[];
   readonly smtp: SmtpOptions;
   /** Address the mails come from; the key is for it. */
   readonly from: string;
   /** The gateway's OpenPGP key, armored, without a passphrase. */
   readonly key: string;
   /** `redis://`, `rediss://` or `unix://` with the path of a socket: shares limits and revocations among replicas. Default: in memory. */
-  readonly redis?: string;
+  readonly redis?: { readonly url: string; readonly password?: string };
   /** Certificates and key in PEM, for TLS without a proxy in front. Default: none, plain HTTP. */
   readonly tls?: { readonly cert: string; readonly key: string };
   /** Addresses and networks (CIDR) of proxies whose `X-Forwarded-For` is believed. Default: none. */
   readonly trustedProxies?: readonly string[];
-  /** Connections to the SMTP server. 1 to 100, default 5. */
+  /** Connections to the SMTP server for pushes. 1 to 100, default 5. */
   readonly connections?: number;
   /** Told by `/health` and `/metrics`. */
   readonly version: string;

@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto';
+import { createHmac, hkdfSync } from 'node:crypto';
 import { isIPv6 } from 'node:net';
 import { canonicalAddress } from '../notify-spec/index.js';
 import type { EndpointName } from './parts.js';
@@ -18,8 +18,9 @@ export interface LimitKeys {
 /** Bytes of a name: enough that no two meet, and short in Redis. */
 const keyBytes = 16;
 
-/** Makes it. `key`: secret bytes, the same on all replicas. */
-export function createLimitKeys(key: Uint8Array): LimitKeys {
+/** Makes it from a secret that all replicas have. */
+export function createLimitKeys(secret: Uint8Array): LimitKeys {
+  const key = new Uint8Array(hkdfSync('sha256', secret, new Uint8Array(), 'mailpush gateway limits', 32));
   const name = (text: string): string =>
     createHmac('sha256', key).update(text).digest().subarray(0, keyBytes).toString('base64url');
   return {

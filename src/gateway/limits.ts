@@ -46,8 +46,8 @@ export const defaultRates: LimitRates = {
 
 /** What limits are made of. */
 export interface LimitsOptions {
-  /** Secret bytes, the same on all replicas: what is counted is named by a hash with it. */
-  readonly key: Uint8Array;
+  /** A secret that all replicas have: what is counted is named by a hash with it. */
+  readonly secret: Uint8Array;
   readonly rates?: Partial<LimitRates> | undefined;
   /** Makes what counts for one limit. Default: in memory, for this process alone. */
   readonly createLimiter?: (name: LimitName, rate: Rate) => RateLimiterAbstract;
@@ -69,9 +69,9 @@ interface Taken extends Count {
 
 /** Makes the limits. */
 export function createLimits(options: LimitsOptions): Limits {
-  const { key, createLimiter = (_, rate) => new BoundedLimiter(rate), refused = () => {}, runtime } = options;
+  const { secret, createLimiter = (_, rate) => new BoundedLimiter(rate), refused = () => {}, runtime } = options;
   const rates = { ...defaultRates, ...options.rates };
-  const keys = createLimitKeys(key);
+  const keys = createLimitKeys(secret);
   const make = (name: LimitName): RateLimiterAbstract => createLimiter(name, rates[name]);
   const pushes = new BurstyRateLimiter(make('pushes'), make('burst'));
   const [mailboxHour, mailboxDay, client] = [make('mailboxHour'), make('mailboxDay'), make('client')];

@@ -15,6 +15,8 @@ export interface GatewayParts {
   readonly health: GatewayHealth;
   /** Where this gateway is reached, without a slash at the end, such as `https://push.example.org`. */
   readonly publicUrl: string;
+  /** Fingerprint of its key, which distributors pin. */
+  readonly fingerprint: string;
   readonly runtime: Runtime;
 }
 

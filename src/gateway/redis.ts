@@ -1,8 +1,8 @@
 import { createClient, ErrorReply } from '@redis/client';
-import { MailpushError } from '../errors.js';
 import type { Runtime } from '../runtime.js';
 import { GatewayError } from './gateway-error.js';
 import type { ServerHealth } from './parts.js';
+import { GatewaySetupError } from './setup-error.js';
 
 /** The commands in a row of `MULTI` that the limiters use. */
 interface RedisPipeline {
@@ -35,6 +35,8 @@ export interface Redis {
 export interface RedisOptions {
   /** `redis://`, `rediss://` or `unix://`. */
   readonly url: string;
+  /** In place of one in the URL. */
+  readonly password?: string | undefined;
   /** How long a command may take. */
   readonly timeoutMs: number;
   readonly runtime: Pick<Runtime, 'now' | 'log'>;
@@ -50,14 +52,15 @@ const maxRetryMs = 5000;
 const maxWaiting = 10_000;
 
 /**
- * Connects in the background. Throws a MailpushError `ERR_GATEWAY_REDIS_URL`, whose message does not hold the URL, because there may be
+ * Connects in the background. Throws a GatewaySetupError `ERR_CONFIG_KEY`, whose message does not hold the URL, because there may be
  * a password in it.
  */
-export function createRedis({ url, timeoutMs, runtime }: RedisOptions): Redis {
+export function createRedis({ url, password, timeoutMs, runtime }: RedisOptions): Redis {
   const { log } = runtime;
   const seconds = (): number => Math.floor(runtime.now() / 1000);
   const client = createClient({
     ...serverOf(url),
+    ...(password === undefined ? {} : { password }),
     RESP: 2,
     disableOfflineQueue: true,
     commandsQueueMaxLength: maxWaiting,
@@ -197,7 +200,7 @@ function reasonOf(error: unknown): string {
 
 type ClientOptions = NonNullable<Parameters<typeof createClient>[0]>;
 
-function serverOf(text: string): Pick<ClientOptions, 'url' | 'socket'> {
+function serverOf(text: string): Pick<ClientOptions, 'socket' | 'username' | 'password' | 'database'> {
   const common = {
     connectTimeout: connectTimeoutMs,
     socketTimeout: silenceMs,
@@ -207,12 +210,19 @@ function serverOf(text: string): Pick<ClientOptions, 'url' | 'socket'> {
   if (url?.protocol === 'unix:' && url.host === '' && url.pathname.length > 1 && url.search === '') {
     return { socket: { ...common, path: decodeURIComponent(url.pathname), tls: false } };
   }
-  if ((url?.protocol === 'redis:' || url?.protocol === 'rediss:') && url.hostname !== '') {
-    return { url: text, socket: common };
+  const database = /^\/?(\d{0,3})$/.exec(url?.pathname ?? '')?.[1];
+  const isTls = url?.protocol === 'rediss:';
+  if (url === undefined || !(isTls || url.protocol === 'redis:') || url.hostname === '' || database === undefined) {
+    const sentence =
+      'gateway.redis is none: write it like redis://localhost, rediss://redis.example.org/0 or unix:///run/redis.sock.';
+    throw new GatewaySetupError('ERR_CONFIG_KEY', sentence);
   }
-  throw new MailpushError(
-    'ERR_GATEWAY_REDIS_URL',
-    'Give redis as redis://host, rediss://host or unix:///path/of/the/socket.',
-    { disposition: 'action-required' },
-  );
+  const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
+  const address = { ...common, host, ...(url.port === '' ? {} : { port: Number(url.port) }) };
+  return {
+    socket: isTls ? { ...address, tls: true } : address,
+    ...(url.username === '' ? {} : { username: decodeURIComponent(url.username) }),
+    ...(url.password === '' ? {} : { password: decodeURIComponent(url.password) }),
+    ...(database === '' ? {} : { database: Number(database) }),
+  };
 }

@@ -26,6 +26,7 @@ const tellsNothing: ReadonlySet<string> = new Set<PushErrorCode>([
   'ERR_ENDPOINT_INVALID',
   'ERR_PAYLOAD_EMPTY',
   'ERR_PAYLOAD_TOO_LARGE',
+  'ERR_KEY_UNUSABLE',
 ]);
 
 /** The server answered, and would take another mail. */
