@@ -14,8 +14,11 @@ import { createExchanges } from './exchanges.js';
 import { GatewayError } from './gateway-error.js';
 import type { GatewayParts } from './parts.js';
 import { readBody } from './read-body.js';
+import { addEndpointsRoutes } from './routes/endpoints.js';
+import { addGrantsRoutes } from './routes/grants.js';
 import { addMatrixRoutes } from './routes/matrix.js';
 import { addPushRoutes } from './routes/push.js';
+import { addStatusRoutes } from './routes/status.js';
 import { createSocketErrors, formatAnswer } from './socket-errors.js';
 
 /** Options of {@link createServer}. */
@@ -117,6 +120,9 @@ export function createServer(parts: GatewayParts, options: ServerOptions = {}): 
   });
   addPushRoutes(server, parts);
   addMatrixRoutes(server, parts);
+  addGrantsRoutes(server, parts);
+  addEndpointsRoutes(server, parts);
+  addStatusRoutes(server, parts);
   return server;
 }
 

@@ -41,6 +41,7 @@ export function judgeGrantFailure(cause: unknown): GrantFailure {
         counts: 'unsent',
       };
     case 'ERR_ABORTED':
+    case 'ERR_PUSH_EXPIRED':
       return { error: unavailable(unsure, laterSeconds, cause), counts: 'sent' };
     case 'ERR_SMTP_UNAVAILABLE':
       return neverConnected(cause)

@@ -82,7 +82,7 @@ function createSenders(
     // Distributors pin the gateway's key before they hand an endpoint out, so that pushes need not carry it.
     pushes: createSender({ ...common, handshakes: false, connections }),
     // One try: a connection that was lost may have carried the mail, and no request makes two.
-    grants: createSender({ ...common, connections: 1, retryDelaysMs: [] }),
+    grants: createSender({ ...common, connections: 1, retry: { most: 0 } }),
   };
 }
 

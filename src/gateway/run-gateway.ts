@@ -3,9 +3,6 @@ import type { FastifyInstance } from 'fastify';
 import { createServer } from './create-server.js';
 import type { GatewayOptions, GatewayTimes } from './gateway-options.js';
 import { openGateway } from './open-gateway.js';
-import { addEndpointsRoutes } from './routes/endpoints.js';
-import { addGrantsRoutes } from './routes/grants.js';
-import { addStatusRoutes } from './routes/status.js';
 import { GatewaySetupError } from './setup-error.js';
 
 const defaultTimes: GatewayTimes = {
@@ -36,7 +33,6 @@ export async function runGateway(options: GatewayOptions, signal: AbortSignal): 
       ...(tls === undefined ? {} : { tls }),
       ...(trustedProxies === undefined ? {} : { trustProxy: trustedProxies }),
     });
-    for (const add of [addGrantsRoutes, addEndpointsRoutes, addStatusRoutes]) add(server, gateway.parts);
     const port = await listen(server, options.listen);
     const fingerprint = gateway.parts.fingerprint;
     runtime.log.info({ event: 'gateway.ready', port, fingerprint }, 'The gateway is ready.');

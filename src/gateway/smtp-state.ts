@@ -19,6 +19,7 @@ export interface SmtpState {
 /** Says nothing about the next push: it was about one mail, or was our own doing. */
 const tellsNothing: ReadonlySet<string> = new Set<PushErrorCode>([
   'ERR_SMTP_BUSY',
+  'ERR_PUSH_EXPIRED',
   'ERR_ABORTED',
   'ERR_SENDER_BUSY',
   'ERR_SENDER_CLOSED',

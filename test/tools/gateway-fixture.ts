@@ -110,11 +110,12 @@ export async function startGateway(options: TestGatewayOptions = {}): Promise<Te
     sealer: createSealer({ secrets: [randomBytes(32)], sender: key.fingerprint, publicUrl, runtime }),
     sender,
     grantSender: sender,
-    limits: createLimits({ key: randomBytes(32), rates: options.rates, runtime }),
+    limits: createLimits({ secret: randomBytes(32), rates: options.rates, runtime }),
     revocations: createRevocations(createRevocationMemory(runtime)),
     metrics: createMetrics({ version: '1', smtp: () => ({ state: 'unknown', since: 0 }), redis: () => undefined }),
     health: { check: () => Promise.reject(new Error('not asked for here')) },
     publicUrl,
+    fingerprint: key.fingerprint,
     runtime,
   };
   const server = createServer(parts, options.server);
