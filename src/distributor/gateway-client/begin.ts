@@ -34,7 +34,7 @@ function beginLocal(state: GatewayState, now: number): Step | undefined {
   }
   for (const app of state.apps.values()) {
     const { channel, work } = app;
-    const isFree = work.stage === 'idle' || (work.stage === 'unreplaced' && work.retryAt <= now);
+    const isFree = ['idle', 'refused'].includes(work.stage) || (work.stage === 'unreplaced' && work.retryAt <= now);
     if (isFree && isForeign(app, state)) {
       return {
         state: withApp(state, { ...app, work: { stage: 'replacing' } }),

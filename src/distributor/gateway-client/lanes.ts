@@ -31,17 +31,17 @@ export function failed(
   { now, chance }: { readonly now: number; readonly chance: number },
 ): GatewayState {
   const before = state.lanes[lane];
-  // Of several at once only the first counts.
-  if (before.failure !== undefined && before.until > now) return state;
-  const failures = before.failures + 1;
+  // Of several at once only the first counts, and the longest pause holds.
+  const isOne = before.failure !== undefined && before.until > now;
+  const failures = before.failures + (isOne ? 0 : 1);
   const since = before.failure === undefined ? now : before.since;
-  const until = now + pauseMs(failure, failures, chance, state.times);
+  const until = Math.max(before.until, now + pauseMs(failure, failures, chance, state.times));
   return withLane(state, lane, { failures, until, failure, since });
 }
 
-/** A request of this kind was answered. */
+/** A request of this kind was answered. A pause that another one has brought on stays. */
 export function succeeded(state: GatewayState, lane: Lane): GatewayState {
-  return withLane(state, lane, { failures: 0, until: 0, failure: undefined, since: 0 });
+  return withLane(state, lane, { failures: 0, until: state.lanes[lane].until, failure: undefined, since: 0 });
 }
 
 /** The network is another: whatever could not be reached is tried at once. */
