@@ -131,8 +131,12 @@ async function serve(
     if (registration.retiredAt !== null) void housekeeping.forgetChannels();
   }
 
+  function trustChanged(registration: Registration): void {
+    room.trustChanged(registration);
+    if (registration.retiredAt === null) gateway.registrationChanged(registration);
+  }
+
   const busId = await busIdOf(bus);
-  const { trustChanged } = room;
   const registrations = createRegistrations({ address, busId, channels, store, runtime, changed, trustChanged });
   const housekeeping = createHousekeeping({ channels, registrations, store, forget: room.forget, runtime });
   const gateway = createGatewayClient({

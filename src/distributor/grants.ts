@@ -27,6 +27,3 @@ export type GrantOutcome =
 export interface Grants {
   take(grant: ArrivedGrant): Promise<GrantOutcome>;
 }
-
-/** Without a gateway nobody has asked for any. */
-export const noGrants: Grants = { take: async () => 'unwanted' };

@@ -14,8 +14,9 @@ export function withApp(state: GatewayState, app: App): GatewayState {
 }
 
 /** Whether the app has no endpoint that could stay as it is. */
-export function needsSeal({ seal, vapid }: App, now: number): boolean {
-  return seal === null || seal.vapid !== vapid || seal.renewAt <= now;
+export function needsSeal({ seal, vapid, pinned }: App, now: number): boolean {
+  // Without a pin no push of the gateway would be known: it is written together with a seal.
+  return seal === null || pinned === null || seal.vapid !== vapid || seal.renewAt <= now;
 }
 
 /** Whether another key than the gateway's may push on the channel. */

@@ -42,7 +42,7 @@ export interface GatewayClientOptions {
  * registration has ended.
  */
 export interface GatewayClient extends Endpoints, Grants {
-  /** A registration is new, was changed or replaced, or has ended. */
+  /** A registration is new, was changed or replaced, has ended, or others may push on its channel than before. */
   registrationChanged(registration: Registration): void;
   /** The network is back, or the machine was asleep. */
   wake(): void;
@@ -114,6 +114,10 @@ export function createGatewayClient(options: GatewayClientOptions): GatewayClien
     ...former.map((record) => machineOf({ ...stateOf(record, { isFormer: true, times }), request: { stage: 'none' } })),
   ];
 
+  /** An app that names its app server's key has one that sends mail; so has one whose user has named another key. */
+  const mayPush = ({ sender }: Pick<Registration, 'sender'>): boolean =>
+    sender === null || sender === current?.state.pin?.fingerprint;
+
   function registrationChanged(registration: Registration): void {
     const { purpose, channel, gateway, vapid, pin, retiredAt, replacedAt } = registration;
     if (purpose !== 'app' || gateway === null) return;
@@ -121,7 +125,7 @@ export function createGatewayClient(options: GatewayClientOptions): GatewayClien
     const machine = machines.find(({ state }) => isSame(state, named));
     const seal = sealOf(registration);
     if (retiredAt !== null) void machine?.dispatch({ type: 'ended', channel, sealed: seal ?? undefined });
-    else if (replacedAt !== null) void machine?.dispatch({ type: 'replaced', channel });
+    else if (replacedAt !== null || !mayPush(registration)) void machine?.dispatch({ type: 'replaced', channel });
     else if (machine === current) {
       const pinned = pin?.fingerprint ?? null;
       void machine?.dispatch({ type: 'registered', app: { channel, vapid, pinned, seal } });
@@ -153,10 +157,10 @@ export function createGatewayClient(options: GatewayClientOptions): GatewayClien
   }
 
   return {
-    // An app that names its app server's key has one that sends mail.
-    gatewayFor: (app) => (url === undefined || app.sender !== null ? mailto.gatewayFor(app) : unsealed(url)),
+    gatewayFor: (app) => (url === undefined || !mayPush(app) ? mailto.gatewayFor(app) : unsealed(url)),
     endpointOf: async (registration) => {
-      if (registration.gateway === null) return await mailto.endpointOf(registration);
+      const inMail = await mailto.endpointOf(registration);
+      if (registration.gateway === null) return inMail;
       const app = current?.state.apps.get(registration.channel);
       const seal = app === undefined ? sealOf(registration) : app.seal;
       const isGood = seal !== null && seal.vapid === registration.vapid && seal.expires > runtime.now();

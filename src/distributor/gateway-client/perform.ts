@@ -117,7 +117,8 @@ export function createPerform(
     try {
       await registrations.inTurn(async () => {
         const known = current(channel);
-        if (known === undefined) return;
+        // The user may have named another key meanwhile.
+        if (known === undefined || (known.sender ?? pin.fingerprint) !== pin.fingerprint) return;
         const gateway = { url, endpoint, expires, renewAt, vapid };
         await registrations.saveTrust({ ...known, pin, next: null, gateway });
       });
