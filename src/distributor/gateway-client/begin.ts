@@ -1,5 +1,5 @@
 import { nextAskAt, usableGrant } from './grant-request.js';
-import { began, roomAt, underWay } from './lanes.js';
+import { began, roomAt } from './lanes.js';
 import type { App, Effect, GatewayState, Revocation } from './state.js';
 
 /** A state, and what is to be done now that it is so. */
@@ -92,7 +92,7 @@ function beginCheck(state: GatewayState, now: number): Step | undefined {
 }
 
 function beginRequest(state: GatewayState, now: number): Step | undefined {
-  if (underWay(state) >= state.times.atOnce || roomAt(state) > now) return undefined;
+  if (state.underWay >= state.times.atOnce || roomAt(state) > now) return undefined;
   const grant = usableGrant(state, now);
   const next =
     (grant === undefined ? undefined : (beginSeal(state, grant, now) ?? beginRevoke(state, grant, now))) ??

@@ -55,19 +55,17 @@ export function reopened(state: GatewayState, now: number): GatewayState {
 
 const minuteMs = 60_000;
 
-/** Whether one more request may begin now, and the state in which it has. */
+/** One more request has begun. */
 export function began(state: GatewayState, now: number): GatewayState {
-  return { ...state, began: [...state.began.filter((at) => at > now - minuteMs && at <= now), now] };
+  return {
+    ...state,
+    underWay: state.underWay + 1,
+    began: [...state.began.filter((at) => at > now - minuteMs && at <= now), now],
+  };
 }
 
 /** When the next request may begin at the earliest, as to how many there were within a minute. */
 export function roomAt({ began: all, times }: GatewayState): number {
   const first = all.at(-times.perMinute);
   return first === undefined ? 0 : first + minuteMs;
-}
-
-/** How many requests are under way. */
-export function underWay({ apps, request, revoking }: GatewayState): number {
-  const busy = [...apps.values()].filter(({ work }) => work.stage === 'sealing' || work.stage === 'checking').length;
-  return busy + revoking.size + (request.stage === 'sending' ? 1 : 0);
 }

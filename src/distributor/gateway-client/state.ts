@@ -122,6 +122,8 @@ export interface GatewayState {
   /** Endpoints that are being revoked. */
   readonly revoking: ReadonlySet<string>;
   readonly lanes: Readonly<Record<Lane, LaneState>>;
+  /** How many requests have no answer yet; one may be for an app that is gone. */
+  readonly underWay: number;
   /** When the requests of the last minute began. */
   readonly began: readonly number[];
   readonly times: GatewayTimes;
@@ -205,6 +207,7 @@ export function initialGatewayState(
     revocations: new Map(),
     revoking: new Set(),
     lanes: { grant: openLane, seal: openLane, check: openLane, revoke: openLane },
+    underWay: 0,
     began: [],
   };
 }

@@ -185,6 +185,22 @@ function revokeFailed(state: GatewayState, event: Of<'revoke failed'>): Step {
   }
 }
 
+const answers: ReadonlySet<GatewayEvent['type']> = new Set([
+  'asked',
+  'ask failed',
+  'sealed',
+  'seal failed',
+  'checked',
+  'check failed',
+  'revoked',
+  'revoke failed',
+] satisfies GatewayEvent['type'][]);
+
+/** With one request less under way if this is its answer. */
+function answered(state: GatewayState, { type }: GatewayEvent): GatewayState {
+  return answers.has(type) ? { ...state, underWay: state.underWay - 1 } : state;
+}
+
 function happened(state: GatewayState, event: GatewayEvent): Step {
   switch (event.type) {
     case 'registered':
@@ -244,7 +260,7 @@ function happened(state: GatewayState, event: GatewayEvent): Step {
  * An app is told of an endpoint only once its channel is pinned to the gateway's key and both are on disk.
  */
 export function step(state: GatewayState, event: GatewayEvent): Step {
-  const first = happened(state, event);
+  const first = happened(answered(state, event), event);
   const then = begin(first.state, event.now);
   return { state: then.state, effects: [...first.effects, ...then.effects] };
 }
