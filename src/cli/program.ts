@@ -113,6 +113,15 @@ export function createProgram(signal: AbortSignal): Command {
     });
 
   program
+    .command('gateway')
+    .description('the Web Push gateway: takes pushes over HTTPS and mails them')
+    .option('--config <file>', 'configuration (default: $XDG_CONFIG_HOME/mailpush/config.toml)', nonEmpty)
+    .action(async (options: { config?: string }) => {
+      const { gateway } = await import('./gateway.js');
+      await gateway({ ...options, verbose: isVerbose(program) }, signal);
+    });
+
+  program
     .command('demo')
     .description('show the whole loop on an embedded mail server and a private bus')
     .option('--keep', 'leave it running and print how to push to it')

@@ -14,7 +14,7 @@ describe('mailpush', () => {
   it.each([[['--help']], [['help']]])('lists its commands for %j', async (args) => {
     const { code, stdout, stderr } = await runCommand(args);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-    for (const name of ['daemon', 'status', 'apps', 'trust', 'filing', 'send', 'keygen', 'demo'])
+    for (const name of ['daemon', 'status', 'apps', 'trust', 'filing', 'send', 'keygen', 'gateway', 'demo'])
       expect(stdout).toMatch(new RegExp(`^ {2}${name} `, 'm'));
   });
 
