@@ -4,6 +4,7 @@ import { createServer } from './create-server.js';
 import type { GatewayOptions, GatewayTimes } from './gateway-options.js';
 import { openGateway } from './open-gateway.js';
 import { GatewaySetupError } from './setup-error.js';
+import { longestAddress } from './url-room.js';
 
 const defaultTimes: GatewayTimes = {
   endMs: 30_000,
@@ -34,8 +35,9 @@ export async function runGateway(options: GatewayOptions, signal: AbortSignal): 
       ...(trustedProxies === undefined ? {} : { trustProxy: trustedProxies }),
     });
     const port = await listen(server, options.listen);
-    const fingerprint = gateway.parts.fingerprint;
-    runtime.log.info({ event: 'gateway.ready', port, fingerprint }, 'The gateway is ready.');
+    const { fingerprint, publicUrl } = gateway.parts;
+    const facts = { event: 'gateway.ready', port, fingerprint, longestAddressBytes: longestAddress(publicUrl) };
+    runtime.log.info(facts, 'The gateway is ready.');
     await aborted(signal);
     runtime.log.info(
       { event: 'gateway.ending' },
