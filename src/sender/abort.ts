@@ -27,3 +27,24 @@ export function aborted(signal: AbortSignal): PushError {
   const sentence = 'The push was given up; what was already on its way may still arrive.';
   return new PushError('ERR_ABORTED', sentence, { disposition: 'transient', cause: signal.reason });
 }
+
+const waiting = new WeakMap<AbortSignal, Set<() => void>>();
+
+/**
+ * Calls `callback` when `signal` is aborted; returns how to take that back. However many wait for one signal, it has one
+ * listener: Node takes more than ten for a leak and says so on stderr.
+ */
+export function whenAborted(signal: AbortSignal, callback: () => void): () => void {
+  const known = waiting.get(signal);
+  const callbacks = known ?? new Set();
+  callbacks.add(callback);
+  if (known === undefined) {
+    const onAbort = (): void => {
+      waiting.delete(signal);
+      for (const each of callbacks) each();
+    };
+    waiting.set(signal, callbacks);
+    signal.addEventListener('abort', onAbort, { once: true });
+  }
+  return () => void callbacks.delete(callback);
+}

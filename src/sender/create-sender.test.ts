@@ -233,15 +233,39 @@ describe('many pushes', () => {
     const sender = fixture().senderTo(smtp, { connections: 1 });
     let [begun, most] = [0, 0];
     async function* messages(): AsyncGenerator<{ target: string; payload: string }> {
-      for (let index = 0; index < 20; index += 1) {
+      for (let index = 0; index < 80; index += 1) {
         begun += 1;
         most = Math.max(most, begun - smtp.given.length);
         yield { target: fixture().alice.endpoint, payload: `${index}` };
       }
     }
     const results = await sender.sendEach(messages());
-    expect(results.map(({ ok }) => ok)).toEqual(Array(20).fill(true));
-    expect(most).toBeLessThanOrEqual(6);
+    expect(results.map(({ ok }) => ok)).toEqual(Array(80).fill(true));
+    expect(most).toBeLessThanOrEqual(42);
+  });
+
+  it('to one domain may take half of the places, and have them back when they have ended', async () => {
+    const smtp = await fixture().startSmtp({ onMail: () => new Promise(() => {}) });
+    const sender = fixture().senderTo(smtp);
+    const [controller, late] = [new AbortController(), new AbortController()];
+    const { signal } = controller;
+    const [alice, other] = [fixture().alice.endpoint, (await createChannel('bob@example.net')).endpoint];
+    const push = (endpoint: string): Promise<string> =>
+      sender.send(endpoint, 'x', { signal }).then(
+        () => 'sent',
+        ({ code }: PushError) => code,
+      );
+    const sending = Array.from({ length: 5000 }, () => push(alice));
+    expect(await push(alice)).toBe('ERR_SENDER_BUSY');
+    const others = Array.from({ length: 5000 }, () => push(other));
+    expect(await push(other)).toBe('ERR_SENDER_BUSY');
+    await expect.poll(() => smtp.given.length).toBe(2);
+    controller.abort();
+    expect(new Set(await Promise.all([...sending, ...others]))).toEqual(new Set(['ERR_ABORTED']));
+    // All but the two on their way have left.
+    const again = Array.from({ length: 4999 }, () => sender.send(alice, 'x', { signal: late.signal }));
+    late.abort();
+    for (const each of await Promise.all(again.map(errorOf))) expect(each.code).toBe('ERR_ABORTED');
   });
 
   it('of an iterable that fails are finished before it is told', async () => {
@@ -288,6 +312,22 @@ describe('aborting', () => {
     await third;
     const payloads = await Promise.all(smtp.given.map(async ({ raw }) => (await fixture().read(raw)).payload));
     expect(payloads.map((payload) => new TextDecoder().decode(payload))).toEqual(['first', 'third']);
+  });
+
+  it('many pushes by one signal is no leak', async () => {
+    const smtp = await fixture().startSmtp({ onMail: () => new Promise(() => {}) });
+    const sender = fixture().senderTo(smtp);
+    const warnings: Error[] = [];
+    const warned = (warning: Error): void => void warnings.push(warning);
+    process.on('warning', warned);
+    const controller = new AbortController();
+    const { signal } = controller;
+    const sending = Array.from({ length: 30 }, () => errorOf(sender.send(fixture().alice.endpoint, 'x', { signal })));
+    await expect.poll(() => smtp.given.length).toBe(1);
+    controller.abort();
+    for (const error of await Promise.all(sending)) expect(error.code).toBe('ERR_ABORTED');
+    process.off('warning', warned);
+    expect(warnings).toEqual([]);
   });
 
   it('ends the pause before another try', async () => {

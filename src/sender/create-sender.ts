@@ -30,6 +30,10 @@ import { createSmtpTransport } from './smtp-transport.js';
 import { verifySmtp } from './verify-smtp.js';
 
 const maxWaiting = 10_000;
+/** Of them those to one domain: one that is slow leaves half of the places to the others. */
+const maxWaitingOfDomain = maxWaiting / 2;
+/** So many that those which are tried again after a pause do not keep the others from being read. */
+const pushesEachPerConnection = 40;
 const randomIdBytes = 12;
 /** A push is worth delivering for a minute even if its TTL is shorter (Email-Notify 1, section 10). */
 const shortestTtlSeconds = 60;
@@ -52,7 +56,10 @@ export interface Sender {
    * timeouts of {@link SenderOptions.smtp}, or until `signal` is aborted.
    */
   readonly verify: (options?: { readonly signal?: AbortSignal }) => Promise<void>;
-  /** Takes no more pushes, waits for those it took unless they were aborted, and closes the connections. */
+  /**
+   * Takes no more pushes, waits for those it took unless they were aborted, until their deadlines at most, and closes the
+   * connections.
+   */
   readonly close: () => Promise<void>;
 }
 
@@ -63,6 +70,17 @@ export interface Sender {
  * A push is tried again after a lost connection or a 4xx answer until its deadline, with the same bytes and so the same push
  * id: it is delivered once even if two mails arrive. Whatever has to outlast this process is up to the caller or its mail
  * server's queue.
+ *
+ * ```js
+ * const sender = createSender({ smtp: 'smtp://localhost', from: 'push@app.example', key, deadlineMs: 60_000 });
+ * try {
+ *   await sender.send(endpoint, 'Hello', { id: job.id, ttl: 3600 });
+ * } catch (error) {
+ *   if (error.code === 'ERR_ENDPOINT_GONE') await forget(endpoint);
+ *   else if (error.disposition === 'transient') await jobs.again(job); // with the same id
+ *   else throw error;
+ * }
+ * ```
  *
  * Throws a {@link PushError} `ERR_OPTION_INVALID`. A key that cannot be used shows at the first push.
  */
@@ -87,6 +105,7 @@ export function createSender(options: SenderOptions): Sender {
   findHandshake.catch(() => {}); // told to those who send
   const wanted = new Set<Promise<unknown>>();
   let waiting = 0;
+  const waitingOf = new Map<string, number>();
   let closing: Promise<void> | undefined;
 
   // Everything up to the place in the queue happens in the call itself, so that the order of calls is that of mails.
@@ -99,7 +118,9 @@ export function createSender(options: SenderOptions): Sender {
     const body = readPayload(payload, target, push);
     const id = readPushId(push) ?? randomId(runtime);
     const mostMs = push.deadlineMs === undefined ? deadlineMs : readDeadline(push.deadlineMs);
-    if (waiting >= maxWaiting) {
+    const domain = domainOf(to);
+    const ofDomain = waitingOf.get(domain) ?? 0;
+    if (waiting >= maxWaiting || ofDomain >= maxWaitingOfDomain) {
       const sentence = 'Too many pushes are waiting; wait for earlier ones before sending more.';
       throw new PushError('ERR_SENDER_BUSY', sentence, { disposition: 'transient' });
     }
@@ -127,7 +148,7 @@ export function createSender(options: SenderOptions): Sender {
     let receipt: PushReceipt | undefined;
     const job = async (): Promise<PushReceipt> => {
       throwIfAborted(lifetime.signal);
-      const smtpResponse = await deliverPush({ from, to, lifetime, expiresAtMs, compose }, delivery);
+      const smtpResponse = await deliverPush({ from, to, domain, lifetime, expiresAtMs, compose }, delivery);
       receipt = { id, messageId, smtpResponse };
       // The next push to this channel asks the memory again; one that hangs keeps it no longer than the deadline.
       if (handshake !== undefined) await orAborted(handshake.sent(), lifetime.signal);
@@ -143,11 +164,15 @@ export function createSender(options: SenderOptions): Sender {
         lifetime.end();
       }
     };
-    // A push that was given up keeps its turn until the server has answered, but nobody waits for it.
-    const sending = inOrder(channel, job);
+    // A push that is given up on its way keeps its turn until the server has answered, but nobody waits for it.
+    const sending = inOrder(channel, job, lifetime.signal);
     waiting += 1;
+    waitingOf.set(domain, ofDomain + 1);
     const ended = (): void => {
       waiting -= 1;
+      const left = (waitingOf.get(domain) ?? 1) - 1;
+      if (left === 0) waitingOf.delete(domain);
+      else waitingOf.set(domain, left);
     };
     sending.then(ended, ended);
     return track(told(sending));
@@ -184,7 +209,11 @@ export function createSender(options: SenderOptions): Sender {
   return {
     send,
     sendEach: (messages) =>
-      sendEach(messages, ({ target, payload, ...push }) => send(target, payload, push), connections * 4),
+      sendEach(
+        messages,
+        ({ target, payload, ...push }) => send(target, payload, push),
+        connections * pushesEachPerConnection,
+      ),
     verify,
     close: () => {
       closing ??= finish();
@@ -195,6 +224,11 @@ export function createSender(options: SenderOptions): Sender {
 
 function randomId(runtime: Runtime): string {
   return Buffer.from(runtime.randomBytes(randomIdBytes)).toString('base64url');
+}
+
+/** What is paced. */
+function domainOf(address: string): string {
+  return address.slice(address.lastIndexOf('@') + 1).toLowerCase();
 }
 
 function closed(): PushError {

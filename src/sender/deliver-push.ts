@@ -22,6 +22,8 @@ export interface DeliveryParts {
 export interface PushDelivery {
   readonly from: string;
   readonly to: string;
+  /** That of the recipient, in lower case. */
+  readonly domain: string;
   readonly lifetime: Lifetime;
   /** When it is worth nothing any more, in milliseconds since 1970. */
   readonly expiresAtMs: number;
@@ -35,9 +37,8 @@ export interface PushDelivery {
  */
 export async function deliverPush(push: PushDelivery, parts: DeliveryParts): Promise<string> {
   const { gate, queue, transport, policy, runtime } = parts;
-  const { from, to, lifetime, expiresAtMs, compose } = push;
+  const { from, to, domain, lifetime, expiresAtMs, compose } = push;
   const { signal } = lifetime;
-  const domain = to.slice(to.lastIndexOf('@') + 1).toLowerCase();
   let mail: Uint8Array | undefined;
   let lastFailure: PushError | undefined;
 

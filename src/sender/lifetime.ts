@@ -1,5 +1,5 @@
 import type { Runtime } from '../runtime.js';
-import { aborted } from './abort.js';
+import { aborted, whenAborted } from './abort.js';
 import { PushError } from './errors.js';
 
 /** The time that one push has, from the call to its end. */
@@ -31,10 +31,7 @@ export function beginLifetime({ deadlineMs, signal, runtime }: LifetimeOptions):
   let isUnderway = false;
   let lastFailure: PushError | undefined;
 
-  const onAbort = (): void => {
-    if (signal !== undefined) over.abort(aborted(signal));
-  };
-  signal?.addEventListener('abort', onAbort, { once: true });
+  const unhook = signal && whenAborted(signal, () => over.abort(aborted(signal)));
   runtime.sleep(deadlineMs, settled.signal).then(
     () => over.abort(tooLate(isUnderway, lastFailure)),
     () => {}, // it has ended before
@@ -50,7 +47,7 @@ export function beginLifetime({ deadlineMs, signal, runtime }: LifetimeOptions):
       if (error instanceof PushError) lastFailure = error;
     },
     end: () => {
-      signal?.removeEventListener('abort', onAbort);
+      unhook?.();
       settled.abort();
     },
   };

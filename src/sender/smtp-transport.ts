@@ -24,8 +24,11 @@ export interface SmtpTransport {
 export function createSmtpTransport(settings: SmtpSettings, connections: number): SmtpTransport {
   const sockets = new Set<Socket>();
   const { host, port, connectionTimeoutMs: timeoutMs } = settings;
+  let isClosed = false;
   const openSocket = async (): Promise<Socket> => {
     const socket = await openSmtpSocket({ host, port, timeoutMs });
+    // The mail that asked for it was given up.
+    if (isClosed) socket.destroy(new Error('The sender was closed before there was a connection.'));
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
     return socket;
@@ -47,6 +50,7 @@ export function createSmtpTransport(settings: SmtpSettings, connections: number)
       }
     },
     close: () => {
+      isClosed = true;
       pool.close();
       // The pool leaves connections open that are in use.
       if (underway > 0) for (const socket of sockets) socket.destroy();
