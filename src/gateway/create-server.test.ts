@@ -189,6 +189,9 @@ describe('the server of a gateway', () => {
     for (const body of ['', '{', '{"a":1}x', '"\\ud8', 'NaN']) expectError(await ask(port, post(body)), 400, 115);
     expectError(await ask(port, Buffer.from(post('"\xff\xfe"'), 'latin1')), 400, 115);
     expectError(await ask(port, post(`"${'x'.repeat(65_535)}"`)), 413, 104);
+    const nested = (levels: number): string => '['.repeat(levels) + ']'.repeat(levels);
+    expect((await ask(port, post(nested(64)))).status).toBe(200);
+    for (const levels of [65, 32_000]) expectError(await ask(port, post(nested(levels))), 400, 115);
   });
 
   it('tells a fault of its own as 500, without what it was', async () => {

@@ -1,17 +1,11 @@
-import {
-  createServer as createHttpServer,
-  type IncomingMessage,
-  METHODS,
-  type Server,
-  type ServerResponse,
-} from 'node:http';
-import { createServer as createHttpsServer } from 'node:https';
+import { type IncomingMessage, METHODS, type ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { explainToClient } from './answer-error.js';
 import { checkHeader } from './check-header.js';
 import { createExchanges } from './exchanges.js';
 import { GatewayError } from './gateway-error.js';
+import { type ConnectionOptions, openServer } from './open-server.js';
 import type { GatewayParts } from './parts.js';
 import { readBody } from './read-body.js';
 import { addEndpointsRoutes } from './routes/endpoints.js';
@@ -19,31 +13,17 @@ import { addGrantsRoutes } from './routes/grants.js';
 import { addMatrixRoutes } from './routes/matrix.js';
 import { addPushRoutes } from './routes/push.js';
 import { addStatusRoutes } from './routes/status.js';
-import { createSocketErrors, formatAnswer } from './socket-errors.js';
+import { createSocketErrors } from './socket-errors.js';
 
 /** Options of {@link createServer}. */
-export interface ServerOptions {
+export interface ServerOptions extends ConnectionOptions {
   /**
    * The proxies whose `X-Forwarded-For` is believed: addresses or networks, such as `127.0.0.1` or `10.0.0.0/8`. Default: none,
    * and a client is who holds the connection.
    */
   readonly trustProxy?: readonly string[];
-  /** Serves HTTPS with these files, in PEM. Default: HTTP, for a proxy in front. */
-  readonly tls?: { readonly key: string | Buffer; readonly cert: string | Buffer };
-  /** Milliseconds in which the header of a request has to be there, and a TLS handshake done. Default 10 000. */
-  readonly headerTimeoutMs?: number;
-  /** Milliseconds in which a whole request has to be there. Default 20 000. */
-  readonly requestTimeoutMs?: number;
-  /** How often those two are looked after, in milliseconds. Default 1000. */
-  readonly checkIntervalMs?: number;
-  /** Milliseconds that a connection is kept for a next request: longer than the proxy in front keeps it. Default 75 000. */
-  readonly keepAliveMs?: number;
-  /** Most connections at once; more are cut as they come. Default 2000. */
-  readonly maxConnections?: number;
 }
 
-/** Largest header of a request with its URL; a VAPID header is under 1 kB. */
-const maxHeaderBytes = 16_384;
 const jsonType = 'application/json; charset=utf-8';
 /** Longer than any seal, and than what a client could mistake for one. */
 const maxParamChars = 1024;
@@ -55,7 +35,7 @@ const maxParamChars = 1024;
 export function createServer(parts: GatewayParts, options: ServerOptions = {}): FastifyInstance {
   const { log } = parts.runtime;
   const exchanges = createExchanges(parts);
-  const answerSocket = createSocketErrors(exchanges, parts.runtime);
+  const socketErrors = createSocketErrors(exchanges, parts.runtime);
   const { trustProxy = [] } = options;
 
   const answer = (error: unknown, reply: FastifyReply): void => {
@@ -72,7 +52,7 @@ export function createServer(parts: GatewayParts, options: ServerOptions = {}): 
     ...(trustProxy.length === 0 ? {} : { trustProxy: [...trustProxy] }),
     routerOptions: { maxParamLength: maxParamChars },
     return503OnClosing: false, // what is asked for on an open connection is still served, and then the connection ends
-    clientErrorHandler: answerSocket,
+    clientErrorHandler: socketErrors.answerBroken,
     frameworkErrors: (error, _request, reply) => answer(error, reply),
   });
   server.server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
@@ -89,7 +69,7 @@ export function createServer(parts: GatewayParts, options: ServerOptions = {}): 
   });
   server.server.on('connect', (_request, socket) => {
     const headers = { Allow: '' };
-    socket.end(formatAnswer(new GatewayError('ERR_GATEWAY_METHOD', 'The gateway is no proxy.', { headers })));
+    socketErrors.answerTunnel(new GatewayError('ERR_GATEWAY_METHOD', 'The gateway is no proxy.', { headers }), socket);
   });
 
   for (const method of METHODS) {
@@ -123,29 +103,5 @@ export function createServer(parts: GatewayParts, options: ServerOptions = {}): 
   addGrantsRoutes(server, parts);
   addEndpointsRoutes(server, parts);
   addStatusRoutes(server, parts);
-  return server;
-}
-
-function openServer(
-  options: ServerOptions,
-  handle: (request: IncomingMessage, response: ServerResponse) => void,
-): Server {
-  const { headerTimeoutMs = 10_000, requestTimeoutMs = 20_000, checkIntervalMs = 1000 } = options;
-  const bounds = {
-    maxHeaderSize: maxHeaderBytes,
-    headersTimeout: headerTimeoutMs,
-    requestTimeout: requestTimeoutMs,
-    connectionsCheckingInterval: checkIntervalMs,
-    keepAliveTimeout: options.keepAliveMs ?? 75_000,
-    requireHostHeader: false, // checked by us: Node's answer has no body
-  };
-  const { tls } = options;
-  const server =
-    tls === undefined
-      ? createHttpServer(bounds, handle)
-      : (createHttpsServer({ ...bounds, ...tls, handshakeTimeout: headerTimeoutMs }, handle) as unknown as Server);
-  // Counted by us: Node would leave out what comes after the limit, as if it had not been sent.
-  server.maxHeadersCount = 0;
-  server.maxConnections = options.maxConnections ?? 2000;
   return server;
 }

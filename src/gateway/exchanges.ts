@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { Runtime } from '../runtime.js';
 import type { GatewayMetrics } from './parts.js';
 
@@ -15,13 +15,13 @@ export interface Exchanges {
   /** Says which route a request took: its pattern. */
   readonly routed: (request: IncomingMessage, route: string) => void;
   /** What is not answered yet on a connection, the oldest first. */
-  readonly openOn: (socket: Socket) => readonly Exchange[];
+  readonly openOn: (socket: Duplex) => readonly Exchange[];
 }
 
 /** Makes an {@link Exchanges}. Its log line of a request holds nothing of URL, client or header. */
 export function createExchanges(parts: { readonly metrics: GatewayMetrics; readonly runtime: Runtime }): Exchanges {
   const { metrics, runtime } = parts;
-  const open = new WeakMap<Socket, Set<Exchange>>();
+  const open = new WeakMap<Duplex, Set<Exchange>>();
   const routes = new WeakMap<IncomingMessage, string>();
 
   return {

@@ -43,15 +43,30 @@ export function bodyOf(request: FastifyRequest): Buffer {
   return body.bytes;
 }
 
+/** How deep arrays and objects of a body may be nested. Without a bound, writing it again could need more stack than there is. */
+const maxJsonLevels = 64;
+
 /**
- * The body of a request read as JSON, whatever its Content-Type says; nothing about its shape is checked. Throws
- * `ERR_GATEWAY_TOO_LARGE` or `ERR_GATEWAY_REQUEST`.
+ * The body of a request read as JSON, whatever its Content-Type says; nothing about its shape is checked but that it is at
+ * most 64 levels deep. Throws `ERR_GATEWAY_TOO_LARGE` or `ERR_GATEWAY_REQUEST`.
  */
 export function jsonOf(request: FastifyRequest): unknown {
-  const body = bodyOf(request);
+  const value = parse(bodyOf(request));
+  if (!fitsInto(value, maxJsonLevels)) {
+    throw new GatewayError('ERR_GATEWAY_REQUEST', `The body is nested over ${maxJsonLevels} levels deep; flatten it.`);
+  }
+  return value;
+}
+
+function parse(body: Buffer): unknown {
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
   } catch {
     throw new GatewayError('ERR_GATEWAY_REQUEST', 'The body is not JSON in UTF-8; correct it.');
   }
+}
+
+function fitsInto(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return true;
+  return levels > 0 && Object.values(value).every((each) => fitsInto(each, levels - 1));
 }

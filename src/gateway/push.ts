@@ -5,12 +5,6 @@ import type { GatewayParts, SealedEndpoint } from './parts.js';
 import { explainPushFailure } from './push-failure.js';
 import type { Delivery } from './push-header.js';
 
-/**
- * For how long a push is tried before its app server is told to come back: less than the 60 seconds that proxies wait for an
- * answer, and longer than an SMTP server takes that looks a sender up before it answers.
- */
-const answerWithinMs = 30_000;
-
 /** A push whose sender may push. */
 export interface Push extends Delivery {
   readonly payload: Uint8Array;
@@ -53,7 +47,6 @@ export async function sendPush(parts: GatewayParts, seal: SealedEndpoint, push: 
   const { payload, ttlSeconds, urgency, topic, coding, id } = push;
   try {
     const receipt = await sender.send(formatEndpoint(seal.endpoint), payload, {
-      deadlineMs: answerWithinMs,
       ttl: ttlSeconds,
       urgency,
       ...(topic !== undefined && { topic }),

@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { Runtime } from '../runtime.js';
 import type { Exchanges } from './exchanges.js';
 import { GatewayError } from './gateway-error.js';
@@ -6,18 +6,28 @@ import { GatewayError } from './gateway-error.js';
 /** How long a client may take to read why its connection ends. */
 const lingerMs = 2000;
 
-/** Answers what is no HTTP request at all. */
-export type AnswerSocket = (error: unknown, socket: Socket) => void;
+/** Answers what is no HTTP request that could be routed. */
+export interface SocketErrors {
+  /**
+   * Answers what broke in Node's parser. Answers on a connection come in the order of its requests, so that the error waits for
+   * those before it; a request that breaks in its body gets the error as its own answer.
+   */
+  readonly answerBroken: (cause: unknown, socket: Duplex) => void;
+  /** Answers on a connection that Node has handed over for a tunnel (CONNECT). */
+  readonly answerTunnel: (error: GatewayError, socket: Duplex) => void;
+}
 
-/**
- * Makes an {@link AnswerSocket}. Answers on a connection come in the order of its requests, so that the error waits for
- * those before it; a request that breaks in its body gets the error as its own answer.
- */
-export function createSocketErrors(exchanges: Exchanges, runtime: Runtime): AnswerSocket {
-  const ended = new WeakSet<Socket>();
+/** Makes a {@link SocketErrors}. */
+export function createSocketErrors(exchanges: Exchanges, runtime: Runtime): SocketErrors {
+  const ended = new WeakSet<Duplex>();
 
-  function end(error: GatewayError, socket: Socket): void {
-    if (socket.destroyed || !socket.writable) return;
+  function answer(error: GatewayError, socket: Duplex): void {
+    // Nobody else listens on a connection that was handed over, or that never got through its TLS handshake.
+    socket.on('error', () => socket.destroy());
+    if (socket.destroyed || !socket.writable) {
+      socket.destroy();
+      return;
+    }
     socket.end(formatAnswer(error));
     const stop = new AbortController();
     socket.once('close', () => stop.abort());
@@ -28,7 +38,7 @@ export function createSocketErrors(exchanges: Exchanges, runtime: Runtime): Answ
     );
   }
 
-  return (cause, socket) => {
+  function answerBroken(cause: unknown, socket: Duplex): void {
     // The parser reports what comes after its first error as errors too.
     if (ended.has(socket)) return;
     ended.add(socket);
@@ -37,21 +47,23 @@ export function createSocketErrors(exchanges: Exchanges, runtime: Runtime): Answ
       return;
     }
     const error = explain(cause);
-    runtime.log.debug(
-      { status: error.status },
-      'A connection was ended, because what came over it is no HTTP request.',
-    );
+    runtime.log.debug({ status: error.status }, 'A connection was ended: what came over it is no HTTP request.');
     const open = exchanges.openOn(socket);
     const last = open.at(-1);
-    if (last === undefined) {
-      end(error, socket);
-      return;
-    }
-    const broken = !last.request.complete;
-    const before = broken ? open.at(-2) : last;
-    if (broken && last.response.headersSent) socket.destroy();
-    else if (before === undefined) end(error, socket);
-    else before.response.once('close', () => end(error, socket));
+    const isItsBody = last !== undefined && !last.request.complete;
+    const before = isItsBody ? open.at(-2) : last;
+    if (isItsBody && last.response.headersSent) socket.destroy();
+    else if (before === undefined) answer(error, socket);
+    else before.response.once('close', () => answer(error, socket));
+  }
+
+  return {
+    answerBroken,
+    answerTunnel: (error, socket) => {
+      // Node writes nothing more to it, so that an answer that is still due would be taken for that to an earlier request.
+      if (exchanges.openOn(socket).length === 0) answer(error, socket);
+      else socket.destroy();
+    },
   };
 }
 
@@ -67,7 +79,7 @@ function explain(cause: unknown): GatewayError {
 }
 
 /** An answer with its connection's end, where there is no response object to write it. */
-export function formatAnswer(error: GatewayError): string {
+function formatAnswer(error: GatewayError): string {
   const body = JSON.stringify(error.body);
   const headers = Object.entries({
     ...error.headers,

@@ -66,7 +66,8 @@ function readCredentials(fields: HeaderFields, draft: boolean): Credentials {
   throw new GatewayError('ERR_GATEWAY_UNAUTHORIZED', sentence, { headers: { 'WWW-Authenticate': 'vapid' } });
 }
 
-const parameter = /[ \t]*(?:([!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*=[ \t]*(?:"([^"\\]*)"|([^\s",]*))[ \t]*)?(?:,|$)/y;
+// No two repetitions in it can share white space, so that it is linear in what it fails on too.
+const parameter = /[ \t]*(?:([!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*=[ \t]*(?:(?:"([^"\\]*)"|([^\s",]+))[ \t]*)?)?(?:,|$)/y;
 
 /** Reads `t` and `k` (RFC 8292 §3) out of parameters as RFC 9110 §11.2 has them; others are ignored. */
 function readParameters(text: string): Credentials {
