@@ -116,9 +116,19 @@ export function createProgram(signal: AbortSignal): Command {
     .command('gateway')
     .description('the Web Push gateway: takes pushes over HTTPS and mails them')
     .option('--config <file>', 'configuration (default: $XDG_CONFIG_HOME/mailpush/config.toml)', nonEmpty)
-    .action(async (options: { config?: string }) => {
+    .option(
+      '--bounce',
+      'instead: read a mail that came back from standard input, and revoke the endpoint that is no more',
+    )
+    .action(async ({ bounce, ...rest }: { config?: string; bounce?: boolean }) => {
+      const options = { ...rest, verbose: isVerbose(program) };
+      if (bounce === true) {
+        const { gatewayBounce } = await import('./gateway-bounce.js');
+        await gatewayBounce(options, signal);
+        return;
+      }
       const { gateway } = await import('./gateway.js');
-      await gateway({ ...options, verbose: isVerbose(program) }, signal);
+      await gateway(options, signal);
     });
 
   program

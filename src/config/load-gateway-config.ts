@@ -44,6 +44,11 @@ export interface GatewayConfig {
 type Key = keyof GatewaySection;
 type Broken = (key: Key, problem: string) => ConfigError;
 
+const brokenIn =
+  (file: string): Broken =>
+  (key, problem) =>
+    new ConfigError('ERR_CONFIG_KEY', `${file}: gateway.${key} ${problem}.`);
+
 const smtpKind: ServerUrlKind = {
   ports: { 'smtps:': 465, 'smtp+starttls:': 587, 'smtp:': 25 },
   example: 'smtps://push@mail.app.example',
@@ -108,6 +113,15 @@ function proxiesOf(section: GatewaySection, listen: ListenAddress, broken: Broke
 const makeSecret = (path: string): string => `umask 077; head -c 32 /dev/urandom | base64 > ${path}`;
 
 /**
+ * Reads where a gateway keeps what its replicas share, and nothing else, so that whoever asks need not be able to read its secrets.
+ *
+ * @throws ConfigError with file, key and remedy in one line.
+ */
+export async function loadGatewayRedis(file: string): Promise<GatewayConfig['redis']> {
+  return await redisOf(await readSection('gateway', file), file, brokenIn(file));
+}
+
+/**
  * Reads and checks the configuration of a gateway: the section `[gateway]`. Files that it points to are looked at; commands are
  * not run yet.
  *
@@ -115,7 +129,7 @@ const makeSecret = (path: string): string => `umask 077; head -c 32 /dev/urandom
  */
 export async function loadGatewayConfig(file: string): Promise<GatewayConfig> {
   const section = await readSection('gateway', file);
-  const broken: Broken = (key, problem) => new ConfigError('ERR_CONFIG_KEY', `${file}: gateway.${key} ${problem}.`);
+  const broken = brokenIn(file);
   const named = (key: Key): NamedFile => ({ key: `gateway.${key}`, path: String(section[key]), file });
 
   const listen = parseListen(section.listen);
