@@ -151,7 +151,7 @@ export class GatewayWorld {
     const known = this.registrations.get(channel);
     if (known === undefined) return;
     const { vapid, pin: pinned, seal, isLive } = known;
-    if (isLive) this.#happen({ type: 'registered', app: { channel, vapid, pinned, seal } });
+    if (isLive) this.#happen({ type: 'registered', app: { channel, service: 'org.example.App', vapid, pinned, seal } });
     else this.#happen({ type: 'ended', channel, sealed: seal ?? undefined });
   }
 

@@ -1,3 +1,4 @@
+export { hasLeft, type Limit, nextAt, spend, timely } from './allowance.js';
 export { type Courier, type CourierWork, createCourier, type Happening } from './courier.js';
 export { nextDue } from './due.js';
 export { type Expected, type Inside, judge, type OpenedMail, type Signer } from './judge.js';

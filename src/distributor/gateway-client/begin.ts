@@ -1,5 +1,6 @@
 import { nextAskAt, usableGrant } from './grant-request.js';
 import { began, roomAt } from './lanes.js';
+import { maySeal, sealSpent } from './seal-allowance.js';
 import type { App, Effect, GatewayState, Revocation } from './state.js';
 
 /** A state, and what is to be done now that it is so. */
@@ -58,9 +59,9 @@ function beginSeal(state: GatewayState, grant: string, now: number): Step | unde
   for (const app of state.apps.values()) {
     const { channel, vapid, work } = app;
     const isFree = work.stage === 'idle' || (work.stage === 'refused' && work.retryAt <= now);
-    if (!isFree || !needsSeal(app, now) || isForeign(app, state)) continue;
+    if (!isFree || !needsSeal(app, now) || isForeign(app, state) || !maySeal(state, app, now)) continue;
     return {
-      state: withApp(state, { ...app, work: { stage: 'sealing', vapid } }),
+      state: sealSpent(withApp(state, { ...app, work: { stage: 'sealing', vapid } }), app, now),
       effects: [{ type: 'seal', channel, vapid, grant }],
     };
   }

@@ -1,6 +1,7 @@
 import { isForeign, needsSeal } from './begin.js';
 import { nextAskAt, usableGrant } from './grant-request.js';
 import { roomAt } from './lanes.js';
+import { maySealAt } from './seal-allowance.js';
 import type { App, GatewayState } from './state.js';
 
 function appDue(state: GatewayState, app: App, now: number): number[] {
@@ -10,14 +11,14 @@ function appDue(state: GatewayState, app: App, now: number): number[] {
     case 'unreplaced':
       return [app.work.retryAt];
     case 'refused':
-      return [Math.max(app.work.retryAt, lanes.seal.until, roomAt(state))];
+      return [Math.max(app.work.retryAt, lanes.seal.until, roomAt(state), maySealAt(state, app, now))];
     case 'idle': {
       const room = roomAt(state);
       if (isForeign(app, state)) return [];
       const check = app.seal === null ? [] : [Math.max(app.checkAt, lanes.check.until, room)];
       if (usableGrant(state, now) === undefined) return check;
       const sealAt = needsSeal(app, now) || app.seal === null ? now : app.seal.renewAt;
-      return [...check, Math.max(sealAt, lanes.seal.until, room)];
+      return [...check, Math.max(sealAt, lanes.seal.until, room, maySealAt(state, app, now))];
     }
     case 'sealing':
     case 'writing':

@@ -1,3 +1,4 @@
+import { isUniqueName } from '../../dbus/index.js';
 import type { Runtime } from '../../runtime.js';
 import type { Apps } from '../apps/index.js';
 import type { Channels } from '../channels.js';
@@ -128,7 +129,8 @@ export function createGatewayClient(options: GatewayClientOptions): GatewayClien
     else if (replacedAt !== null || !mayPush(registration)) void machine?.dispatch({ type: 'replaced', channel });
     else if (machine === current) {
       const pinned = pin?.fingerprint ?? null;
-      void machine?.dispatch({ type: 'registered', app: { channel, vapid, pinned, seal } });
+      const service = isUniqueName(registration.service) ? '' : registration.service;
+      void machine?.dispatch({ type: 'registered', app: { channel, service, vapid, pinned, seal } });
     }
   }
 

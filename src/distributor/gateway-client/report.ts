@@ -1,4 +1,5 @@
 import { usableGrant } from './grant-request.js';
+import { maySeal } from './seal-allowance.js';
 import type { App, GatewayState, Lane } from './state.js';
 
 /** How one gateway is, for `mailpush status`; times are in ms since 1970. */
@@ -78,6 +79,9 @@ export function endpointNote(state: GatewayState, channel: string, now: number):
   if (app.work.stage === 'refused') return `${none} ${app.work.failure.message}`;
   const trouble = troubleOf(state, now);
   if (trouble !== undefined) return `${none} ${trouble.sentence}`;
+  if (usableGrant(state, now) !== undefined && !maySeal(state, app, now)) {
+    return `${none} It has asked for so many that they come slowly: look at why it registers again and again.`;
+  }
   const { request } = state;
   const isMailed = usableGrant(state, now) === undefined && request.stage === 'waiting';
   return isMailed

@@ -67,6 +67,8 @@ export type Work =
 /** The current channel of an app that gets its endpoint from this gateway. */
 export interface App {
   readonly channel: string;
+  /** Its bus name; all that have none are one. */
+  readonly service: string;
   /** The VAPID key that the app has named. */
   readonly vapid: string | null;
   /** Fingerprint of the key that alone may push on the channel; null: it is not pinned. */
@@ -124,6 +126,8 @@ export interface GatewayState {
   readonly lanes: Readonly<Record<Lane, LaneState>>;
   /** How many requests have no answer yet; one may be for an app that is gone. */
   readonly underWay: number;
+  /** What is left of `times.sealsOfApp`, by service, as `delivery/allowance.ts` counts it. */
+  readonly seals: ReadonlyMap<string, number>;
   /** When the requests of the last minute began. */
   readonly began: readonly number[];
   readonly times: GatewayTimes;
@@ -140,7 +144,7 @@ export type GatewayEvent = Happening & {
 /** A {@link GatewayEvent} whose time is now. */
 export type Happening =
   /** A registration is there, is new or was changed. What is known of its seal already is not believed anew. */
-  | { readonly type: 'registered'; readonly app: Pick<App, 'channel' | 'vapid' | 'pinned' | 'seal'> }
+  | { readonly type: 'registered'; readonly app: Pick<App, 'channel' | 'service' | 'vapid' | 'pinned' | 'seal'> }
   /** Another channel has taken its place: its endpoint stays good. */
   | { readonly type: 'replaced'; readonly channel: string }
   /** The registration has ended; with the endpoint that was sealed for it. */
@@ -208,6 +212,7 @@ export function initialGatewayState(
     revoking: new Set(),
     lanes: { grant: openLane, seal: openLane, check: openLane, revoke: openLane },
     underWay: 0,
+    seals: new Map(),
     began: [],
   };
 }

@@ -41,12 +41,12 @@ const nextCheckAt = ({ times }: GatewayState, { now, chance }: Pick<GatewayEvent
   now + times.checkMs * (0.9 + chance / 5);
 
 function registered(state: GatewayState, { app, now, chance }: Of<'registered'>): Step {
-  const { channel, vapid, pinned } = app;
+  const { channel, service, vapid, pinned } = app;
   const known = state.apps.get(channel);
   if (known === undefined) {
     const seal = app.seal !== null && app.seal.expires > now ? app.seal : null;
     const checkAt = now + state.times.firstCheckMs * chance;
-    return only(withApp(state, { channel, vapid, pinned, seal, checkAt, since: now, work: idle }));
+    return only(withApp(state, { channel, service, vapid, pinned, seal, checkAt, since: now, work: idle }));
   }
   // Another key may be one that can be sealed.
   const work = known.work.stage === 'refused' && known.vapid !== vapid ? idle : known.work;

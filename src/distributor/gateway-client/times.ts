@@ -1,3 +1,5 @@
+import type { Limit } from '../delivery/index.js';
+
 /** How often a gateway is asked, in milliseconds unless it says otherwise. */
 export interface GatewayTimes {
   /** A grant mail lives an hour, and clocks may differ by ten minutes: only then is another one asked for. It doubles each time. */
@@ -25,6 +27,8 @@ export interface GatewayTimes {
   readonly renewMinMs: number;
   /** How long nothing is said of a gateway in trouble while every app has an endpoint that works. */
   readonly patienceMs: number;
+  /** So many endpoints one app may have sealed. */
+  readonly sealsOfApp: Limit;
   /** Requests at once. */
   readonly atOnce: number;
   /** Requests in a minute. */
@@ -51,6 +55,8 @@ export const gatewayTimes: GatewayTimes = {
   diskMs: 15_000,
   renewMinMs: minuteMs,
   patienceMs: hourMs,
+  // Twice as many as it can have registrations; in a day no more than a third of what a gateway allows to all.
+  sealsOfApp: { atOnce: 200, perHour: 5 },
   atOnce: 4,
   perMinute: 60,
 };
