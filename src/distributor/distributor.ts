@@ -142,6 +142,8 @@ async function serve(
   const gateway = createGatewayClient({
     ...options.gateway,
     url: options.gateway?.url,
+    // A former gateway is to be reached too.
+    ca: options.gateway?.ca ?? account.ca,
     address,
     known: await store.gateways(),
     channels,
