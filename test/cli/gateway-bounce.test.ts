@@ -23,7 +23,9 @@ const bounce = (config: string, input: string): Promise<Ended> =>
   runCommand(['gateway', '--config', config, '--bounce'], { input });
 
 describeWithRedis('mailpush gateway --bounce', () => {
-  it('makes the endpoint of a push that came back a 410 at every replica, and passes over other mail', async () => {
+  it('makes the endpoint of a push that came back a 410 at every replica, and passes over other mail', {
+    timeout: 90_000,
+  }, async () => {
     const redis = await startRedisServer();
     onTestFinished(() => redis.stop());
     const smtp = await fixture().startSmtp();
