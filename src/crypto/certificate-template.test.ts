@@ -123,7 +123,7 @@ describe('a reduced certificate', () => {
         expect(reduced?.createdDay).toBe(day - 1);
         expect(reduced && rebuildCertificate(reduced, address)).toEqual(publicKey.keydata);
       }),
-      { numRuns: 300 },
+      { numRuns: 200 },
     );
   });
 
@@ -147,7 +147,7 @@ describe('a reduced certificate', () => {
         } as never);
         expect(differences(packets.write(), keydata)).toEqual([]);
       }),
-      { numRuns: 300 },
+      { numRuns: 200 },
     );
   });
 
