@@ -27,12 +27,8 @@ const byCode: Readonly<Record<string, number>> = {
   ERR_SMTP_LOGIN: exitCodes.loginRefused,
   ERR_ENDPOINT_GONE: exitCodes.unavailable,
   ERR_LISTEN_IN_USE: exitCodes.unavailable,
-<<<<<<< Updated upstream
   ERR_PUSH_EXPIRED: exitCodes.unavailable,
-=======
   ERR_GATEWAY_UNAVAILABLE: exitCodes.unavailable,
-  ERR_GATEWAY_REDIS_URL: exitCodes.badConfiguration,
->>>>>>> Stashed changes
   ERR_STORE_IN_USE: exitCodes.unavailable,
   ERR_DAEMON_ABSENT: exitCodes.unavailable,
   ERR_DAEMON_ANSWER: exitCodes.unavailable,
