@@ -57,8 +57,9 @@ export function composeNotification({ fields }: MatrixNotification, device: Matr
   const whole: Fields = { ...fields, devices: [device.fields] };
   const { content: _, ...withoutContent } = whole;
   for (const notification of [whole, withoutContent, pick(whole, small), pick(whole, smallest)]) {
-    const payload = Buffer.from(JSON.stringify({ notification }));
-    if (payload.length <= limits.payloadBytes) return payload;
+    const text = written({ notification });
+    const payload = Buffer.from(text ?? '');
+    if (text !== undefined && payload.length <= limits.payloadBytes) return payload;
   }
   throw new GatewayError('ERR_GATEWAY_TOO_LARGE', 'The notification is too large even without its content; send less.');
 }
@@ -74,13 +75,26 @@ export function notificationId(
 ): string | undefined {
   if (eventId === undefined) return undefined;
   const { app_id: app, data } = device.fields;
-  return derivePushId('matrix', channel, eventId, JSON.stringify([app, data]));
+  return derivePushId('matrix', channel, eventId, written([app, data]) ?? '');
 }
 
 function readDevice(fields: unknown): MatrixDevice {
   const pushkey = isRecord(fields) ? fields.pushkey : undefined;
   if (!isRecord(fields) || typeof pushkey !== 'string') throw invalid('Give each device a pushkey.');
   return { pushkey, fields };
+}
+
+/**
+ * Undefined for what is nested so deep that only `JSON.parse` can take it. Any member of a room can send such content, and a
+ * homeserver that is told 400 or 500 repeats it for a day before it sends anything else.
+ */
+function written(value: object): string | undefined {
+  try {
+    return JSON.stringify(value);
+  } catch (error) {
+    if (error instanceof RangeError) return undefined;
+    throw error;
+  }
 }
 
 function pick(fields: Fields, names: readonly string[]): Fields {

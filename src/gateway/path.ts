@@ -51,14 +51,16 @@ const maxJsonLevels = 64;
  * most 64 levels deep. Throws `ERR_GATEWAY_TOO_LARGE` or `ERR_GATEWAY_REQUEST`.
  */
 export function jsonOf(request: FastifyRequest): unknown {
-  const value = parse(bodyOf(request));
+  const value = deepJsonOf(request);
   if (!fitsInto(value, maxJsonLevels)) {
     throw new GatewayError('ERR_GATEWAY_REQUEST', `The body is nested over ${maxJsonLevels} levels deep; flatten it.`);
   }
   return value;
 }
 
-function parse(body: Buffer): unknown {
+/** The same, however deep it is: not everything that comes out of it can be written again. */
+export function deepJsonOf(request: FastifyRequest): unknown {
+  const body = bodyOf(request);
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
   } catch {

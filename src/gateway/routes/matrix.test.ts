@@ -73,6 +73,28 @@ describe('the Matrix push gateway', () => {
     expect(gateway.smtp.given).toHaveLength(1);
   });
 
+  // Such a request was an error, and a homeserver repeats it before it sends anything else.
+  it('leaves out what is nested too deep to be written', async () => {
+    const gateway = await startGateway();
+    const alice = await gateway.register();
+    const headers = [['Content-Type', 'application/json']] as const;
+    const deep = `${'['.repeat(30_000)}${']'.repeat(30_000)}`;
+    const { content: _, ...others } = event;
+    for (const [content, data] of [
+      [deep, '{}'],
+      ['{}', deep],
+    ]) {
+      const devices = `[{"pushkey":"${alice.url}","app_id":"a","data":${data}}]`;
+      const body = `{"notification":{"content":${content},"devices":${devices},${JSON.stringify(others).slice(1)}}`;
+      const answer = await gateway.ask({ method: 'POST', path, headers, body });
+      expect(answer).toMatchObject({ status: 200, body: { rejected: [] } });
+      const { notification } = await received(gateway, alice);
+      expect(notification).toMatchObject({ event_id: event.event_id, room_id: event.room_id, prio: 'high' });
+      expect(notification.content).not.toEqual(expect.any(Array));
+    }
+    expect(gateway.smtp.given).toHaveLength(2);
+  });
+
   it('is less urgent when the homeserver says so', async () => {
     const gateway = await startGateway();
     const alice = await gateway.register();

@@ -9,7 +9,7 @@ import {
   readNotification,
 } from '../matrix.js';
 import type { GatewayParts, SealedEndpoint } from '../parts.js';
-import { addPath, jsonOf } from '../path.js';
+import { addPath, deepJsonOf } from '../path.js';
 import { openSeal, sendPush } from '../push.js';
 
 const maxRequestBytes = 65_536;
@@ -65,7 +65,7 @@ export function addMatrixRoutes(server: FastifyInstance, parts: GatewayParts): v
     handlers: {
       GET: async () => ({ unifiedpush: { gateway: 'matrix' } }),
       POST: async (request) => {
-        const notification = readNotification(jsonOf(request));
+        const notification = readNotification(deepJsonOf(request));
         const { devices } = notification;
         const results = await Promise.allSettled(devices.map((device) => notify(notification, device)));
         const failure = worstOf(results.flatMap((result) => (result.status === 'rejected' ? [result.reason] : [])));
