@@ -75,11 +75,14 @@ export async function writeGatewayConfig(settings: GatewaySettings): Promise<str
 }
 
 /** Starts `mailpush gateway`, as it is built; resolves when it listens. */
-export async function startGatewayProcess(config: string): Promise<GatewayProcess> {
+export async function startGatewayProcess(
+  config: string,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<GatewayProcess> {
   const gateway: LineProcess = startLineProcess({
     name: 'gateway',
     args: [program, 'gateway', '--config', config],
-    environment: {},
+    environment,
     from: 'stderr',
   });
   const logged = (event: string): Promise<Line> => gateway.next((line) => line.event === event);

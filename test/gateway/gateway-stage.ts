@@ -1,8 +1,10 @@
 import { join } from 'node:path';
+import type { Status } from '../../src/distributor/index.js';
 import { testAuthority } from '../mail-servers/dovecot.js';
 import type { TestMailServer } from '../mail-servers/index.js';
 import { createSetting, type Setting } from '../system/setting.js';
 import { freePort } from '../tools/free-port.js';
+import { runCommand } from '../tools/run-command.js';
 import { type GatewayProcess, startGatewayProcess, writeGatewayConfig } from './gateway-process.js';
 import { startTlsFront, type TlsFront } from './tls-front.js';
 import { startWebPushApp, type WebPushApp, type WebPushAppOptions } from './web-push-app.js';
@@ -17,7 +19,7 @@ export interface GatewayStage {
   /** There if there is one before the gateway. */
   readonly front: TlsFront | undefined;
   /** Starts the gateway, the first time or after its end, always the same one. */
-  startGateway(): Promise<GatewayProcess>;
+  startGateway(environment?: Readonly<Record<string, string>>): Promise<GatewayProcess>;
   /** Starts an app, which registers. It ends with the stage. */
   startApp(options: WebPushAppOptions): Promise<WebPushApp>;
   stop(): Promise<void>;
@@ -35,6 +37,19 @@ export interface GatewayStageOptions {
   readonly more?: string;
 }
 
+/** The lines of the section `[account]` for a gateway that has a certificate by the authority of the tests. */
+export function gatewayLines(url: string): string {
+  return `gateway = "${url}"\nca_file = "${testAuthority}"\n`;
+}
+
+/** What `mailpush status` says of the daemon of a setting. */
+export async function statusOf({ bus }: Pick<Setting, 'bus'>): Promise<Status> {
+  const environment = { DBUS_SESSION_BUS_ADDRESS: bus.address };
+  const { code, stdout, stderr } = await runCommand(['status', '--json'], { environment });
+  if (code !== 0) throw new Error(stderr);
+  return JSON.parse(stdout) as Status;
+}
+
 /** Sets it up around a mail server. Neither gateway nor daemon is started. */
 export async function createGatewayStage(
   server: TestMailServer,
@@ -44,7 +59,7 @@ export async function createGatewayStage(
   const port = await freePort();
   const url = front?.url ?? `https://localhost:${port}`;
   front?.pointTo(port);
-  const setting = await createSetting(server, `gateway = "${url}"\nca_file = "${testAuthority}"\n${account}`);
+  const setting = await createSetting(server, `${gatewayLines(url)}${account}`);
   const directory = join(setting.directory, 'gateway');
   const config = await writeGatewayConfig({ directory, publicUrl: url, port, smtp, tls: front === undefined, more });
   const gateways: GatewayProcess[] = [];
@@ -58,8 +73,8 @@ export async function createGatewayStage(
       if (last === undefined) throw new Error('Start the gateway first.');
       return last;
     },
-    startGateway: async () => {
-      const gateway = await startGatewayProcess(config);
+    startGateway: async (environment) => {
+      const gateway = await startGatewayProcess(config, environment);
       gateways.push(gateway);
       return gateway;
     },

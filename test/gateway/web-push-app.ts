@@ -23,8 +23,8 @@ export interface WebPushApp {
   texts(): readonly string[];
   /** Waits until these are what it has got. */
   gets(...texts: readonly string[]): Promise<void>;
-  /** Registers, or registers again, and resolves with the reply. */
-  register(): Promise<unknown>;
+  /** Registers, or registers again; rejects when the distributor refuses. */
+  register(): Promise<void>;
   unregister(): Promise<void>;
   close(): Promise<void>;
 }
@@ -33,17 +33,20 @@ export interface WebPushApp {
 export interface WebPushAppOptions {
   readonly protocol?: 1 | 2;
   readonly service: string;
+  /** Default: the service. */
   readonly token?: string;
   /** Public key of the app server, 87 characters; version 1 has no place for it. */
   readonly vapid?: string | undefined;
+  /** Whether it registers at its start, as apps do. Default true. */
+  readonly registers?: boolean;
 }
 
 /** Until a grant was mailed and the endpoint sealed. */
 const patience = { timeout: 20_000 };
 
-/** Starts an app on the bus and registers it. */
+/** Starts an app on the bus. */
 export async function startWebPushApp(busAddress: string, options: WebPushAppOptions): Promise<WebPushApp> {
-  const { protocol = 2, service, token = 'web-push', vapid } = options;
+  const { protocol = 2, service, token = service, vapid, registers = true } = options;
   const bus = await startBusApp(busAddress, { protocol, service });
   const { privateKey, p256dh } = createAppKeys();
   const authSecret = randomBytes(16);
@@ -72,13 +75,15 @@ export async function startWebPushApp(busAddress: string, options: WebPushAppOpt
     gets: async (...texts) => {
       await expect.poll(() => app.texts(), patience).toEqual(texts);
     },
-    register: () =>
-      protocol === 1
-        ? bus.register1(service, token)
-        : bus.register2({ service, token, ...(vapid !== undefined && { vapid }) }),
+    register: async () => {
+      const fields = { service, token, ...(vapid !== undefined && { vapid }) };
+      const [result, reason] =
+        protocol === 1 ? await bus.register1(service, token) : Object.values(await bus.register2(fields));
+      if (result !== 'REGISTRATION_SUCCEEDED') throw new Error(`Not registered: ${result} ${reason}`);
+    },
     unregister: () => bus.unregister(token),
     close: () => bus.close(),
   };
-  await app.register();
+  if (registers) await app.register();
   return app;
 }
