@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { request as httpsRequest } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
+import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { startGateway, type TestGateway } from '../../test/tools/gateway-fixture.js';
 import { connectHttp, type RawHttp } from '../../test/tools/raw-http.js';
@@ -108,6 +109,63 @@ describe('a gateway', () => {
       expect(await connection.answers(1)).toMatchObject([{ status: 200 }]);
       connection.socket.destroy();
     }
+  });
+
+  it('answers anything that is sent in whole answers, and tells every error in JSON', async () => {
+    const { port } = await startGateway();
+    const piece = fc.constantFrom(
+      ...[
+        'GET ',
+        'POST ',
+        'CONNECT ',
+        'PRI ',
+        '/',
+        '*',
+        '/p/x',
+        '/m/x',
+        '/_matrix/push/v1/notify',
+        '/%',
+        '?',
+        ' HTTP/1.1',
+        ' HTTP/1.0',
+      ],
+      ...[
+        '\r\n',
+        '\r\n\r\n',
+        '\n',
+        '\r',
+        '\0',
+        ' ',
+        '\t',
+        ':',
+        'Host: a\r\n',
+        'Host: a\r\nContent-Length: 2\r\n\r\n{}',
+      ],
+      ...[
+        'TTL: 1\r\n',
+        'Expect: x\r\n',
+        'Connection: close\r\n',
+        'Connection: Upgrade\r\nUpgrade: x\r\n',
+        'Content-Length: 3\r\n',
+      ],
+      ...['Transfer-Encoding: chunked\r\n', '3\r\nabc\r\n', '0\r\n\r\n', 'ffffffffffffffff\r\n', '\xff', discovery],
+    );
+    const pieces = fc.array(piece, { minLength: 1, maxLength: 12 }).map((all) => all.join(''));
+    await fc.assert(
+      fc.asyncProperty(fc.oneof(pieces, fc.string({ unit: 'binary-ascii' })), async (text) => {
+        const connection = await connectHttp(port, Buffer.from(text, 'latin1'));
+        connection.socket.end();
+        const received = (await connection.ended()).replaceAll('HTTP/1.1 100 Continue\r\n\r\n', '');
+        for (const answer of received.split(/(?=HTTP\/1\.1 )/)) {
+          const [, status, body] = /^HTTP\/1\.1 (\d{3}) .*?\r\n\r\n(.*)$/s.exec(answer) ?? [];
+          if (answer !== '' && Number(status) >= 400)
+            expect(JSON.parse(body ?? '')).toMatchObject({ code: Number(status) });
+          else if (answer !== '') expect(status).toBe('200');
+        }
+      }),
+      { numRuns: 300 },
+    );
+    await expectAlive(port);
   });
 
   it('serves the others while a thousand connections stand open and send nothing', async () => {

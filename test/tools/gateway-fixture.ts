@@ -80,8 +80,8 @@ export interface TestGateway {
 export interface TestGatewayOptions {
   readonly publicUrl?: string;
   readonly smtp?: TestSmtpBehaviour;
-  /** Port of an SMTP server instead of one of its own. */
-  readonly smtpPort?: number;
+  /** Another SMTP server than its own, such as one that is down. */
+  readonly smtpUrl?: string;
   readonly rates?: Partial<LimitRates>;
   readonly server?: ServerOptions;
   readonly now?: number;
@@ -100,7 +100,7 @@ export async function startGateway(options: TestGatewayOptions = {}): Promise<Te
   const smtp = await startTestSmtp(options.smtp);
   const key = await generateKey({ address: from, now: clock });
   const sender = createSender({
-    smtp: `smtp://127.0.0.1:${options.smtpPort ?? smtp.port}`,
+    smtp: options.smtpUrl ?? `smtp://127.0.0.1:${smtp.port}`,
     from,
     key,
     retry: { most: 0 },

@@ -37,8 +37,12 @@ export interface TestSmtpServer {
   readonly close: () => Promise<void>;
 }
 
-/** Starts an SMTP server on a port of the loopback interface, by default a free one. */
-export async function startTestSmtp(behaviour: TestSmtpBehaviour = {}, port = 0): Promise<TestSmtpServer> {
+/** Starts an SMTP server on a free port of `host`, an address of the loopback interface; or on the port that is given. */
+export async function startTestSmtp(
+  behaviour: TestSmtpBehaviour = {},
+  host = '127.0.0.1',
+  port = 0,
+): Promise<TestSmtpServer> {
   const { login, tls } = behaviour;
   const given: GivenMail[] = [];
   const sockets = new Set<Socket>();
@@ -86,7 +90,7 @@ export async function startTestSmtp(behaviour: TestSmtpBehaviour = {}, port = 0)
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
   });
-  const listening = server.listen(port, '127.0.0.1');
+  const listening = server.listen(port, host);
   await once(listening, 'listening');
   return {
     port: (listening.address() as AddressInfo).port,

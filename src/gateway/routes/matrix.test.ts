@@ -7,6 +7,7 @@ import {
   type TestEndpoint,
   type TestGateway,
 } from '../../../test/tools/gateway-fixture.js';
+import { loopbackAddress } from '../../../test/tools/loopback-address.js';
 import { startTestSmtp } from '../../../test/tools/test-smtp-server.js';
 
 const path = '/_matrix/push/v1/notify';
@@ -248,10 +249,11 @@ describe('when something cannot be sent now', () => {
   });
 
   it('is told with the longest time to wait', async () => {
-    const down = await startTestSmtp();
+    const host = loopbackAddress();
+    const down = await startTestSmtp({}, host);
     await down.close();
     const rates = { pushes: { points: 1, seconds: 3600 }, burst: { points: 0, seconds: 3600 } };
-    const gateway = await startGateway({ smtpPort: down.port, rates });
+    const gateway = await startGateway({ smtpUrl: `smtp://${host}:${down.port}`, rates });
     const [alice, bob] = [await gateway.register(), await gateway.register({ address: 'bob@example.org' })];
     const first = await notify(gateway, { ...event, devices: [device(alice.url)] });
     expect(first).toMatchObject({ status: 503, body: { errno: 202 }, headers: { 'retry-after': '30' } });

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { describe, expect, it } from 'vitest';
 import { type Answer, startGateway, type TestEndpoint, type TestGateway } from '../../../test/tools/gateway-fixture.js';
+import { loopbackAddress } from '../../../test/tools/loopback-address.js';
 import { startTestSmtp } from '../../../test/tools/test-smtp-server.js';
 
 function push(gateway: TestGateway, endpoint: TestEndpoint): Promise<Answer> {
@@ -16,12 +17,14 @@ function expectLater(answer: Answer, status: number, errno: number): void {
 
 describe('when the push cannot be sent', () => {
   it('is a 503 and nothing is lost, while the SMTP server is down, and 201 once it is back', async () => {
-    const down = await startTestSmtp();
+    // On an address of its own, where nobody else takes the port meanwhile.
+    const host = loopbackAddress();
+    const down = await startTestSmtp({}, host);
     await down.close();
-    const gateway = await startGateway({ smtpPort: down.port });
+    const gateway = await startGateway({ smtpUrl: `smtp://${host}:${down.port}` });
     const alice = await gateway.register();
     expectLater(await push(gateway, alice), 503, 202);
-    const again = await startTestSmtp({}, down.port);
+    const again = await startTestSmtp({}, host, down.port);
     expect((await push(gateway, alice)).status).toBe(201);
     expect(again.given).toHaveLength(1);
     await gateway.parts.sender.close();
