@@ -3,9 +3,12 @@ import { createSetting, full, requestOf, restarted } from '../../../test/tools/r
 import { registrationWith } from '../../../test/tools/registration.js';
 import { temporaryDirectory } from '../../../test/tools/temporary-directory.js';
 import { limits } from '../../notify-spec/index.js';
+import type { Pin } from '../delivery/index.js';
 import type { Endpoints } from '../endpoints.js';
+import { createHousekeeping } from '../housekeeping.js';
 import type { GatewayEndpoint, Registration } from '../store/index.js';
 
+const pin: Pin = { fingerprint: 'a'.repeat(40), address: 'push@app.example', keydata: new Uint8Array([1]) };
 const bob = { address: 'bob@example.org' };
 
 /** An app that had an endpoint at alice's and has one at bob's now. */
@@ -97,6 +100,32 @@ describe('a channel that was replaced', () => {
     expect(gone.writes.at(-1)).toHaveLength(2);
   });
 
+  it('ends 28 days later, and its key is forgotten 29 days after that', async () => {
+    const { registrations, channels, store, time, old, live } = await movedApp();
+    const housekeeping = createHousekeeping({
+      channels,
+      registrations,
+      store,
+      forget: channels.delete,
+      runtime: time.runtime,
+    });
+    const ending = new AbortController();
+    const run = housekeeping.run(ending.signal);
+    const dayMs = 24 * 60 * 60_000;
+    const stages: string[] = [];
+    for (let day = 0; day < 60; day += 1) {
+      await expect.poll(() => time.sleepers(), { interval: 1 }).toEqual([dayMs]);
+      const known = channels.get(old.channel);
+      stages.push(known === undefined ? 'forgotten' : known.retiredAt === null ? 'drains' : 'retired');
+      time.pass(dayMs);
+    }
+    await expect.poll(() => time.sleepers()).toEqual([dayMs]);
+    expect([stages.indexOf('retired'), stages.indexOf('forgotten')]).toEqual([28, 57]);
+    expect(await store.registrations()).toEqual([live]);
+    ending.abort();
+    await run;
+  });
+
   it('does not count against what an app may register', async () => {
     const { registrar, channels, old } = await movedApp();
     for (let index = 0; index < 1000; index += 1) channels.put({ ...old, channel: `${index}`, token: `${index}` });
@@ -155,6 +184,25 @@ describe('a gateway', () => {
     await registrations.save({ ...web, gateway: { ...none, endpoint: `${url}/p/x`, expires: 1, renewAt: 0 } });
     await registrar.register(':1.5', requestOf({ token: 'web' }));
     expect(told).toEqual([`org.example.App web v2 ${url}/p/x`]);
+  });
+
+  it('is left by an app that begins to name its sender, and what still comes from it is delivered', async () => {
+    const { registrar, channels, told, writes } = await createSetting({ endpoints: through(none) });
+    await registrar.register(':1.5', requestOf());
+    const [before] = channels.live();
+    if (before === undefined) throw new Error('It is not registered.');
+    channels.put({ ...before, pin });
+    const named = requestOf({ sender: 'f'.repeat(40), description: 'Diary' });
+    expect((await registrar.register(':1.5', named)).ok).toBe(true);
+    const [live] = channels.live();
+    expect(live).toMatchObject({ sender: 'f'.repeat(40), description: 'Diary', gateway: null, pin: null });
+    expect(channels.draining()).toMatchObject([{ channel: before.channel, sender: null, pin }]);
+    expect(writes.at(-1)).toEqual([before.channel, live?.channel]);
+    expect(told).toEqual([`org.example.App token v2 mailto:${live?.channel}`]);
+    expect((await registrar.register(':1.5', named)).ok).toBe(true);
+    expect(channels.live()).toEqual([live]);
+    const other = { ok: false, refusal: { reason: 'UNAUTHORIZED' } };
+    expect(await registrar.register(':1.5', requestOf({ sender: 'e'.repeat(40) }))).toMatchObject(other);
   });
 
   it('that is new, another one or none any more means new channels, and the former control channel ends', async () => {

@@ -55,7 +55,7 @@ export function createRegistrar(options: RegistrarOptions): Registrar {
   const { bus, busId, ownNames, address, policy, channels, registrations, endpoints, apps, runtime } = options;
   const { inTurn } = registrations;
 
-  /** Channels that drain do not count: no app can make one, and housekeeping bounds them. */
+  /** Channels that drain do not count: an app can make one of each at most, and housekeeping bounds them. */
   function isFull(service: string): boolean {
     const live = channels.live();
     return live.length >= maxRegistrations || live.filter((one) => one.service === service).length >= maxPerService;
@@ -84,6 +84,12 @@ export function createRegistrar(options: RegistrarOptions): Registrar {
     }
   }
 
+  /** Behind a gateway the key is pinned that the gateway has, not the app server's; an app may get one that sends mail. */
+  function isLeaving({ gateway, sender }: Registration, named: string | undefined): named is string {
+    if (gateway === null || sender !== null || named === undefined) return false;
+    return endpoints.gatewayFor({ sender: named }) === null;
+  }
+
   async function registerAgain(channel: string, request: CheckedRequest): Promise<Checked<undefined>> {
     const before = channels.get(channel);
     if (before?.service !== request.service) {
@@ -93,6 +99,10 @@ export function createRegistrar(options: RegistrarOptions): Registrar {
     const endpoint = await endpoints.endpointOf({ ...before, vapid });
     // Looked up again, because a pin may have been set meanwhile.
     const known = channels.get(channel) ?? before;
+    if (isLeaving(known, request.sender)) {
+      await move({ ...known, protocol, description, vapid, sender: request.sender });
+      return done;
+    }
     const trusted = known.pin?.fingerprint ?? known.sender;
     if (request.sender !== undefined && request.sender !== (trusted ?? request.sender)) {
       return refuse(failureReasons.unauthorized, 'This token has another sender: unregister it first.');
