@@ -189,9 +189,9 @@ export function createGatewayClient(options: GatewayClientOptions): GatewayClien
     },
     run: async (signal) => {
       await retireControls();
-      for (const machine of machines) machine.start(signal);
+      const runs = machines.map((machine) => machine.run(signal));
       channels.all().forEach(registrationChanged);
-      if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+      await Promise.all(runs);
     },
     report: () => current && reportOf(current.state, runtime.now()),
     note: (channel) => current && endpointNote(current.state, channel, runtime.now()),

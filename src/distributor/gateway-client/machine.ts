@@ -6,7 +6,7 @@ import { step } from './step.js';
 
 /** What a {@link Machine} works with. */
 export interface MachineOptions {
-  /** Does what `step` asks for, and says what came of it. Rejects only when `signal` is aborted. */
+  /** Does what `step` asks for, and says what came of it. Rejects only when `signal` is aborted, and soon then. */
   readonly perform: (effect: Effect, signal: AbortSignal) => Promise<Happening | undefined>;
   /** Writes down what has to be remembered. */
   readonly save: () => Promise<void>;
@@ -25,8 +25,8 @@ export interface Machine {
    * done after that.
    */
   dispatch(happening: Happening): Promise<boolean>;
-  /** Begins, and ends when `signal` is aborted. */
-  start(signal: AbortSignal): void;
+  /** Works until `signal` is aborted; resolves when nothing is under way any more, so that the store can be closed. */
+  run(signal: AbortSignal): Promise<void>;
 }
 
 /** The clock may be changed, and the machine may sleep: the time is looked at that often. */
@@ -37,6 +37,7 @@ export function createMachine(initial: GatewayState, { perform, save, changed, r
   let state = initial;
   let ended: AbortSignal | undefined;
   let timer = new AbortController();
+  const underWay = new Set<Promise<void>>();
 
   const chance = (): number => (runtime.randomBytes(1)[0] ?? 0) / 255;
 
@@ -49,8 +50,8 @@ export function createMachine(initial: GatewayState, { perform, save, changed, r
     changed(state);
     arm(now);
     const isSaved = isRecordedAlike(before, state) || (await isWritten());
-    if (isSaved) for (const effect of next.effects) void act(effect, ended);
-    else void actLater(next.effects, ended);
+    if (isSaved) for (const effect of next.effects) follow(act(effect, ended));
+    else follow(actLater(next.effects, ended));
     return isSaved;
   }
 
@@ -69,7 +70,12 @@ export function createMachine(initial: GatewayState, { perform, save, changed, r
       await runtime.sleep(state.times.diskMs, signal).catch(() => {});
       if (signal.aborted) return;
     } while (!(await isWritten()));
-    for (const effect of effects) void act(effect, signal);
+    for (const effect of effects) follow(act(effect, signal));
+  }
+
+  function follow(work: Promise<void>): void {
+    const followed = work.finally(() => underWay.delete(followed));
+    underWay.add(followed);
   }
 
   async function act(effect: Effect, signal: AbortSignal): Promise<void> {
@@ -94,9 +100,11 @@ export function createMachine(initial: GatewayState, { perform, save, changed, r
       return state;
     },
     dispatch,
-    start: (signal) => {
+    run: async (signal) => {
       ended = signal;
-      void dispatch({ type: 'time passed' });
+      await dispatch({ type: 'time passed' });
+      if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+      while (underWay.size > 0) await Promise.race(underWay);
     },
   };
 }
