@@ -25,6 +25,7 @@ import { createRecipients } from './recipients.js';
 import { sendEach } from './send-each.js';
 import { readSenderKey } from './sender-key.js';
 import type { SenderOptions } from './sender-options.js';
+import { createServerPause } from './server-pause.js';
 import { readSmtpSettings } from './smtp-settings.js';
 import { createSmtpTransport } from './smtp-transport.js';
 import { verifySmtp } from './verify-smtp.js';
@@ -98,7 +99,8 @@ export function createSender(options: SenderOptions): Sender {
 
   const transport = createSmtpTransport(smtp, connections);
   const queue = new PQueue({ concurrency: connections });
-  const delivery = { gate: createDomainGate(pacing, runtime), queue, transport, policy, runtime };
+  const server = createServerPause(queue, connections, runtime);
+  const delivery = { gate: createDomainGate(pacing, runtime), queue, server, transport, policy, runtime };
   const inOrder = createChannelOrder();
   const findChannelKey = createRecipients();
   const findHandshake = senderKey.then(({ key }) => createHandshakes(options.handshakes, key.fingerprint, runtime.log));
@@ -143,7 +145,7 @@ export function createSender(options: SenderOptions): Sender {
         nextFingerprint,
       });
     };
-    const lifetime = beginLifetime({ deadlineMs: mostMs, signal: push.signal, runtime });
+    const lifetime = beginLifetime({ deadlineMs: mostMs, signal: push.signal, standstill: server.reason, runtime });
     const expiresAtMs = now + Math.max(given.ttlSeconds, shortestTtlSeconds) * 1000;
     let receipt: PushReceipt | undefined;
     const job = async (): Promise<PushReceipt> => {
@@ -203,6 +205,7 @@ export function createSender(options: SenderOptions): Sender {
 
   async function finish(): Promise<void> {
     await Promise.allSettled(wanted);
+    server.close();
     transport.close();
   }
 

@@ -5,6 +5,7 @@ import type { DomainGate } from './domain-gate.js';
 import { PushError } from './errors.js';
 import type { Lifetime } from './lifetime.js';
 import { expired, planRetry, type RetryPolicy } from './retry-plan.js';
+import type { ServerPause } from './server-pause.js';
 import { isThrottle } from './smtp-failure.js';
 import type { SmtpTransport } from './smtp-transport.js';
 
@@ -13,6 +14,7 @@ export interface DeliveryParts {
   readonly gate: DomainGate;
   /** A place in it is a connection. */
   readonly queue: PQueue;
+  readonly server: ServerPause;
   readonly transport: SmtpTransport;
   readonly policy: RetryPolicy;
   readonly runtime: Runtime;
@@ -36,13 +38,13 @@ export interface PushDelivery {
  * held only while the server is being talked to. Resolves with the server's answer, rejects with a {@link PushError}.
  */
 export async function deliverPush(push: PushDelivery, parts: DeliveryParts): Promise<string> {
-  const { gate, queue, transport, policy, runtime } = parts;
+  const { gate, queue, server, transport, policy, runtime } = parts;
   const { from, to, domain, lifetime, expiresAtMs, compose } = push;
   const { signal } = lifetime;
   let mail: Uint8Array | undefined;
   let lastFailure: PushError | undefined;
 
-  const attempt = async (): Promise<string> => {
+  const handOver = async (): Promise<string> => {
     throwIfAborted(signal);
     if (runtime.now() >= expiresAtMs) throw expired(lastFailure);
     // What hangs in it must not keep the connection.
@@ -51,7 +53,22 @@ export async function deliverPush(push: PushDelivery, parts: DeliveryParts): Pro
     return await transport.deliver({ from, to, raw: mail });
   };
 
+  const attempt = async (): Promise<string> => {
+    const end = server.begin();
+    try {
+      const smtpResponse = await handOver();
+      end();
+      return smtpResponse;
+    } catch (error) {
+      end(error);
+      throw error;
+    }
+  };
+
   for (let tries = 1; ; tries += 1) {
+    const shut = server.reason();
+    // It would be so for each of them, until somebody has changed something.
+    if (shut?.disposition === 'action-required') throw shut;
     if (gate.pauseLeftMs(domain) >= lifetime.leftMs()) throw paused();
     const admission = await gate.enter(domain, signal);
     let error: unknown;

@@ -3,6 +3,7 @@ import { createManualTime } from '../../test/tools/manual-time.js';
 import { type Admission, createDomainGate, type DomainGate } from './domain-gate.js';
 import { PushError } from './errors.js';
 
+const pauses = { firstPauseMs: 5000, longestPauseMs: 300_000 };
 const unlimited = Number.POSITIVE_INFINITY;
 const never = new AbortController().signal;
 
@@ -24,7 +25,9 @@ function visitors(gate: DomainGate): {
 describe('the gate of a domain', () => {
   it('lets so many in at once, the others in turn, and holds up no other domain', async () => {
     const { runtime } = createManualTime();
-    const { enter, admitted } = visitors(createDomainGate({ mostInFlight: 2, mostPerMinute: unlimited }, runtime));
+    const { enter, admitted } = visitors(
+      createDomainGate({ ...pauses, mostInFlight: 2, mostPerMinute: unlimited }, runtime),
+    );
     for (const name of ['1', '2', '3', '4']) enter(name, 'slow.example');
     enter('other', 'quick.example');
     await settle();
@@ -36,7 +39,7 @@ describe('the gate of a domain', () => {
 
   it('lets so many in a minute', async () => {
     const time = createManualTime();
-    const gate = createDomainGate({ mostInFlight: 9, mostPerMinute: 2 }, time.runtime);
+    const gate = createDomainGate({ ...pauses, mostInFlight: 9, mostPerMinute: 2 }, time.runtime);
     const { enter, admitted } = visitors(gate);
     for (const name of ['1', '2', '3']) enter(name, 'example.org');
     await settle();
@@ -51,7 +54,7 @@ describe('the gate of a domain', () => {
 
   it('opens after a pause for one, by itself', async () => {
     const time = createManualTime();
-    const gate = createDomainGate({ mostInFlight: 2, mostPerMinute: unlimited }, time.runtime);
+    const gate = createDomainGate({ ...pauses, mostInFlight: 2, mostPerMinute: unlimited }, time.runtime);
     const { enter, admitted } = visitors(gate);
     for (const name of ['1', '2', '3']) enter(name, 'example.org');
     await settle();
@@ -71,7 +74,7 @@ describe('the gate of a domain', () => {
 
   it('is left by who is aborted, with the reason, and keeps nobody waiting for that', async () => {
     const time = createManualTime();
-    const gate = createDomainGate({ mostInFlight: 1, mostPerMinute: unlimited }, time.runtime);
+    const gate = createDomainGate({ ...pauses, mostInFlight: 1, mostPerMinute: unlimited }, time.runtime);
     const { enter, admitted } = visitors(gate);
     enter('1', 'example.org');
     const controller = new AbortController();
@@ -88,7 +91,7 @@ describe('the gate of a domain', () => {
 
   it('is forgotten when there is nothing to remember, and leaves no alarm', async () => {
     const time = createManualTime();
-    const gate = createDomainGate({ mostInFlight: 1, mostPerMinute: unlimited }, time.runtime);
+    const gate = createDomainGate({ ...pauses, mostInFlight: 1, mostPerMinute: unlimited }, time.runtime);
     for (let count = 0; count < 500; count += 1) (await gate.enter(`${count}.example`, never)).taken();
     expect(gate.size()).toBeLessThan(5);
     for (let count = 0; count < 500; count += 1) (await gate.enter(`${count}.example`, never)).throttled();
@@ -101,7 +104,7 @@ describe('the gate of a domain', () => {
 
   it('remembers ten thousand pauses at most', async () => {
     const time = createManualTime();
-    const gate = createDomainGate({ mostInFlight: 1, mostPerMinute: unlimited }, time.runtime);
+    const gate = createDomainGate({ ...pauses, mostInFlight: 1, mostPerMinute: unlimited }, time.runtime);
     for (let count = 0; count < 10_500; count += 1) (await gate.enter(`${count}.example`, never)).throttled();
     expect(gate.size()).toBeLessThanOrEqual(10_001);
   });

@@ -80,7 +80,7 @@ export function createDomainGate(limits: PacingLimits, runtime: Runtime): Domain
       const { pace, waiting } = domain;
       const isBusy = waiting.size > 0 || pace.inFlight > 0;
       domains.delete(name);
-      if (isBusy || !(isForgettable(pace, nowMs()) || domains.size >= maxKept)) domains.set(name, domain);
+      if (isBusy || !(isForgettable(pace, nowMs(), limits) || domains.size >= maxKept)) domains.set(name, domain);
     }
   }
 

@@ -17,8 +17,8 @@ import { type Disposition, MailpushError } from '../errors.js';
  * | `ERR_SMTP_BUSY` | transient | the SMTP server refused it for now, until the deadline; or the domain pauses for longer |
  * | `ERR_SMTP_UNAVAILABLE` | transient | no connection, it was lost, or no answer, until the deadline; the push may have been sent |
  * | `ERR_PUSH_EXPIRED` | rejected | the TTL ended before the push could be sent; `cause` is its last failure, if there was one |
- * | `ERR_SMTP_LOGIN` | action-required | the SMTP server does not take the login |
- * | `ERR_SMTP_TLS` | action-required | no TLS where it is needed, or a certificate that cannot be verified |
+ * | `ERR_SMTP_LOGIN` | action-required | the SMTP server does not take the login, or did not a few seconds ago |
+ * | `ERR_SMTP_TLS` | action-required | no TLS where it is needed, or a certificate that cannot be verified, now or a few seconds ago |
  * | `ERR_ABORTED` | transient | the signal was aborted; the push may have been sent |
  * | `ERR_SENDER_BUSY` | transient | too many pushes are waiting, or this one did not get its turn before the deadline |
  * | `ERR_SENDER_CLOSED` | rejected | the sender was closed before the call |

@@ -20,11 +20,13 @@ export interface Lifetime {
 export interface LifetimeOptions {
   readonly deadlineMs: number;
   readonly signal: AbortSignal | undefined;
+  /** Why no push is tried at the moment, if there is a reason. */
+  readonly standstill: () => PushError | undefined;
   readonly runtime: Runtime;
 }
 
 /** Begins the time of a push: it is over at its deadline, or when `signal` is aborted. */
-export function beginLifetime({ deadlineMs, signal, runtime }: LifetimeOptions): Lifetime {
+export function beginLifetime({ deadlineMs, signal, standstill, runtime }: LifetimeOptions): Lifetime {
   const over = new AbortController();
   const settled = new AbortController();
   const deadlineAt = runtime.monotonicMs() + deadlineMs;
@@ -33,7 +35,7 @@ export function beginLifetime({ deadlineMs, signal, runtime }: LifetimeOptions):
 
   const unhook = signal && whenAborted(signal, () => over.abort(aborted(signal)));
   runtime.sleep(deadlineMs, settled.signal).then(
-    () => over.abort(tooLate(isUnderway, lastFailure)),
+    () => over.abort(tooLate(isUnderway, lastFailure ?? standstill())),
     () => {}, // it has ended before
   );
   return {

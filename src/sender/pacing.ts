@@ -1,9 +1,12 @@
-/** How many mails a recipient domain gets at most. */
+/** How many mails a recipient domain gets at most, and how long it pauses when it asks for less. */
 export interface PacingLimits {
   /** In flight at once. */
   readonly mostInFlight: number;
   /** Begun within any minute. */
   readonly mostPerMinute: number;
+  /** The first pause, in milliseconds, give or take a quarter; each later one is twice as long. */
+  readonly firstPauseMs: number;
+  readonly longestPauseMs: number;
 }
 
 /** What is known of one recipient domain. Times are of one clock that never goes back, in milliseconds. */
@@ -31,8 +34,6 @@ export type PaceEvent =
 export type PaceDecision = { readonly kind: 'go' } | { readonly kind: 'wait'; readonly forMs: number | undefined };
 
 const minuteMs = 60_000;
-const firstPauseMs = 5000;
-const longestPauseMs = 300_000;
 
 /** A domain of which nothing is known. */
 export function freshPace({ mostInFlight }: PacingLimits): DomainPace {
@@ -79,7 +80,8 @@ export function stepPace(pace: DomainPace, event: PaceEvent, limits: PacingLimit
     case 'throttled': {
       const left = { ...pace, inFlight: pace.inFlight - 1 };
       if (event.begunAtMs <= pace.pausedAtMs) return left;
-      const pauseMs = Math.min(longestPauseMs, firstPauseMs * 2 ** pace.pauses) * (0.75 + event.random / 2);
+      const pauseMs =
+        Math.min(limits.longestPauseMs, limits.firstPauseMs * 2 ** pace.pauses) * (0.75 + event.random / 2);
       return {
         ...left,
         window: 1,
@@ -94,7 +96,7 @@ export function stepPace(pace: DomainPace, event: PaceEvent, limits: PacingLimit
 }
 
 /** Whether forgetting the domain would change nothing that matters: nothing is in flight, counted or recently paused. */
-export function isForgettable(pace: DomainPace, nowMs: number): boolean {
+export function isForgettable(pace: DomainPace, nowMs: number, { longestPauseMs }: PacingLimits): boolean {
   const isAtRest = pace.pauses === 0 || nowMs >= pace.pausedUntilMs + longestPauseMs;
   return pace.inFlight === 0 && isAtRest && nowMs >= pace.pausedUntilMs && recentOf(pace, nowMs).length === 0;
 }

@@ -41,6 +41,8 @@ export function readPacing(pacing: PacingOptions | undefined = {}, connections: 
       perDomainPerMinute === undefined
         ? Number.POSITIVE_INFINITY
         : requireWhole('pacing.perDomainPerMinute', perDomainPerMinute, maxPerMinute),
+    firstPauseMs: 5000,
+    longestPauseMs: 300_000,
   };
 }
 

@@ -97,7 +97,10 @@ export interface SenderOptions {
    * Whatever has to be tried for longer belongs into the queue of a mail server, or of the caller.
    */
   readonly deadlineMs?: number;
-  /** How a push is tried again that the server refused for now, or whose connection was lost. */
+  /**
+   * How a push is tried again that the server refused for now, or whose connection was lost. While there is no connection
+   * at all, one push looks every ten seconds or less, and the others wait.
+   */
   readonly retry?: RetryOptions;
   /** How many mails the domain of a recipient gets. */
   readonly pacing?: PacingOptions;
