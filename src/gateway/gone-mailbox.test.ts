@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { noon, startGateway } from '../../test/tools/gateway-fixture.js';
+import { lifeSeconds } from './sealer.js';
 
 const gone = { code: 550, text: '5.1.1 No such user' };
 const push = { method: 'POST', headers: [['TTL', '60']], body: 'hello' } as const;
@@ -34,5 +35,20 @@ describe('an endpoint whose mailbox does not exist', () => {
     expect((await gateway.ask({ path })).status).toBe(200);
     expect((await gateway.ask({ ...push, path })).status).toBe(201);
     expect((await gateway.ask({ path: alice.path })).status).toBe(410);
+  });
+
+  // It was the endpoint that was revoked for a day: an app server that was given the new seal in that day forgot it for good.
+  it('is good again once it was sealed anew after a bounce, and what was sealed before stays revoked', async () => {
+    const gateway = await startGateway();
+    const { revocations, sealer } = gateway.parts;
+    const alice = await gateway.register();
+    await revocations.revokeEndpoint(alice.mail, noon / 1000 + lifeSeconds);
+    expect((await gateway.ask({ ...push, path: alice.path })).status).toBe(410);
+    gateway.setClock(noon + 3_600_000);
+    const path = new URL((await sealer.sealEndpoint(alice.mail, undefined)).url).pathname;
+    expect((await gateway.ask({ ...push, path })).status).toBe(201);
+    gateway.setClock(noon + 89 * 86_400_000);
+    expect((await gateway.ask({ ...push, path })).status).toBe(201);
+    expect((await gateway.ask({ ...push, path: alice.path })).status).toBe(410);
   });
 });

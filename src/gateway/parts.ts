@@ -79,10 +79,10 @@ export interface Limits {
 export interface Revocations {
   /** One seal, until it expires by itself. Rejects with a GatewayError `ERR_GATEWAY_UNAVAILABLE` when it cannot be noted for all replicas. */
   readonly revokeSeal: (id: string, until: number) => Promise<void>;
-  /** All seals of an endpoint; rejects in the same way. */
+  /** All seals of an endpoint that expire by then, and none that is made later; rejects in the same way. */
   readonly revokeEndpoint: (endpoint: EndpointName, until: number) => Promise<void>;
   /** Never rejects: what cannot be asked counts as not revoked. */
-  readonly isRevoked: (seal: Pick<SealedEndpoint, 'id' | 'endpoint'>) => Promise<boolean>;
+  readonly isRevoked: (seal: Pick<SealedEndpoint, 'id' | 'endpoint' | 'expires'>) => Promise<boolean>;
 }
 
 /** One answered request: nothing that tells who asked or for whom. */

@@ -20,7 +20,7 @@ export function createRedisRevocations(
 ): Revocations {
   const tell = async (name: string, until: number): Promise<void> => {
     const seconds = Math.ceil(until - now() / 1000);
-    if (seconds > 0) await redis.setFor(keyOf(name), seconds);
+    if (seconds > 0) await redis.setFor(keyOf(name), String(until), seconds);
   };
   const revoke = async (name: string, until: number): Promise<void> => {
     memory.revoke(name, until);
@@ -43,9 +43,10 @@ export function createRedisRevocations(
     revokeEndpoint: (endpoint, until) => revoke(endpointRevocation(endpoint), until),
     isRevoked: async (seal) => {
       const names = revocationsOf(seal);
-      if (names.some(memory.has)) return true;
+      if (names.some((name) => memory.covers(name, seal.expires))) return true;
       try {
-        return await redis.exists(names.map(keyOf));
+        const ends = await redis.get(names.map(keyOf));
+        return ends.some((until) => Number(until ?? 0) >= seal.expires);
       } catch {
         return false;
       }

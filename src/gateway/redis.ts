@@ -22,8 +22,9 @@ export interface Redis {
   readonly eval: (script: string, options: { keys: string[]; arguments: string[] }) => Promise<unknown>;
   readonly multi: () => RedisPipeline;
   /** Sets a key for so many seconds. */
-  readonly setFor: (key: string, seconds: number) => Promise<void>;
-  readonly exists: (keys: readonly string[]) => Promise<boolean>;
+  readonly setFor: (key: string, value: string, seconds: number) => Promise<void>;
+  /** What the keys hold; null where there is nothing. */
+  readonly get: (keys: readonly string[]) => Promise<readonly (string | null)[]>;
   /** Calls back each time that there is a connection again. */
   readonly onReady: (listener: () => void) => void;
   /** Resolves once Redis answers for the first time, or `ms` have passed. */
@@ -163,10 +164,10 @@ export function createRedis({ url, password, timeoutMs, runtime }: RedisOptions)
       };
       return pipeline;
     },
-    setFor: async (key, seconds) => {
-      await run(() => client.set(key, '1', { expiration: { type: 'EX', value: seconds } }), true);
+    setFor: async (key, value, seconds) => {
+      await run(() => client.set(key, value, { expiration: { type: 'EX', value: seconds } }), true);
     },
-    exists: async (keys) => (await run(() => client.exists([...keys]), false)) > 0,
+    get: (keys) => run(() => client.mGet([...keys]), false),
     onReady: (listener) => void listeners.push(listener),
     settled: async (ms) => {
       let timer: NodeJS.Timeout | undefined;

@@ -26,7 +26,8 @@ export function sealRevocation(id: string): string {
 export interface RevocationMemory {
   /** Notes a name until a time in seconds since 1970. */
   readonly revoke: (name: string, until: number) => void;
-  readonly has: (name: string) => boolean;
+  /** Whether a name is noted until that time, in seconds since 1970, or later. */
+  readonly covers: (name: string, expires: number) => boolean;
   /** What is revoked now, and until when. */
   readonly entries: () => readonly (readonly [name: string, until: number])[];
 }
@@ -50,7 +51,7 @@ export function createRevocationMemory({ now }: Pick<Runtime, 'now'>, most: numb
       ends.set(name, Math.max(until, ends.get(name) ?? 0));
       if (ends.size > most) makeRoom();
     },
-    has: (name) => !isOver(ends.get(name) ?? 0),
+    covers: (name, expires) => (ends.get(name) ?? 0) >= expires,
     entries: () => [...ends].filter(([, until]) => !isOver(until)),
   };
 }
@@ -60,6 +61,6 @@ export function createRevocations(memory: RevocationMemory): Revocations {
   return {
     revokeSeal: async (id, until) => memory.revoke(sealRevocation(id), until),
     revokeEndpoint: async (endpoint, until) => memory.revoke(endpointRevocation(endpoint), until),
-    isRevoked: async (seal) => revocationsOf(seal).some(memory.has),
+    isRevoked: async (seal) => revocationsOf(seal).some((name) => memory.covers(name, seal.expires)),
   };
 }

@@ -3,12 +3,8 @@ import { readBounce } from '../sender/index.js';
 import { createRedis } from './redis.js';
 import { createRedisRevocations } from './redis-revocations.js';
 import { createRevocationMemory } from './revocations.js';
+import { lifeSeconds } from './sealer.js';
 
-/**
- * How long an endpoint is a 410 after a bounce: an app server that pushes to it in that time forgets it. No longer, because the mailbox may
- * come back, and a bounce names the endpoint and not its seal, so that a new seal would be a 410 too.
- */
-const revokedForSeconds = 86_400;
 const redisMs = 5000;
 
 /** Options of {@link revokeBounced}. */
@@ -20,7 +16,8 @@ export interface RevokeBouncedOptions {
 
 /**
  * Reads a mail that came to the address of a gateway. If it says that there is no mailbox for a push (RFC 3464), the endpoint of that push is
- * revoked for a day, for all replicas. Resolves to the number of endpoints; 0 for any other mail.
+ * revoked as it was sealed up to now, for all replicas; should the mailbox be there after all, what its distributor has sealed anew is good.
+ * Resolves to the number of endpoints; 0 for any other mail.
  *
  * Rejects with a GatewayError `ERR_GATEWAY_UNAVAILABLE` when Redis cannot be asked.
  */
@@ -32,7 +29,7 @@ export async function revokeBounced(rawMail: Uint8Array, options: RevokeBouncedO
   try {
     await redis.settled(redisMs);
     const revocations = createRedisRevocations(redis, createRevocationMemory(runtime), runtime);
-    const until = Math.ceil(runtime.now() / 1000) + revokedForSeconds;
+    const until = Math.ceil(runtime.now() / 1000) + lifeSeconds;
     let count = 0;
     for (const { address, channel } of gone) {
       if (address === undefined) continue;

@@ -43,7 +43,7 @@ export interface SealerOptions {
 const sealVersion = 1;
 const grantVersion = 1;
 /** How long a seal and a grant are good. */
-const lifeSeconds = 90 * 86_400;
+export const lifeSeconds: number = 90 * 86_400;
 const expiresBytes = 4;
 const idBytes = 16;
 

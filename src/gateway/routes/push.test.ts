@@ -244,7 +244,7 @@ describe('an endpoint (RFC 8030 §7.3)', () => {
   it('is a 410 once it was revoked', async () => {
     const gateway = await startGateway();
     const [alice, bob] = [await gateway.register(), await gateway.register({ address: 'bob@example.org' })];
-    await gateway.parts.revocations.revokeEndpoint(alice.mail, noon / 1000 + 3600);
+    await gateway.parts.revocations.revokeEndpoint(alice.mail, noon / 1000 + 90 * 86_400);
     expectError(await push(gateway, alice, [ttl]), 410, 106);
     expectError(await gateway.ask({ path: alice.path }), 410, 106);
     expect((await push(gateway, bob, [ttl])).status).toBe(201);
