@@ -77,6 +77,14 @@ it('both sections may stand in one file', async () => {
   expect(await readSection('gateway', file)).toMatchObject({ from: 'push@app.example' });
 });
 
+it('the configuration in docs/app-servers.md is accepted, and names what is made there', async () => {
+  const text = await readFile(inRepository('docs/app-servers.md'), 'utf8');
+  const [, toml = ''] = /^```toml\n(\[gateway\]\n.*?)^```$/ms.exec(text) ?? [];
+  const section = await readSection('gateway', await written(toml));
+  for (const name of [section.secret_file, section.password_file]) expect(text).toContain(`> ${name}`);
+  expect(text).toContain(`mailpush keygen --addr ${section.from} --out ${section.key_file}`);
+});
+
 describe('docs/configuration.md', () => {
   it('has the tables and the sample of the schema', async () => {
     let text = await readFile(document, 'utf8');

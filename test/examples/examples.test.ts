@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { armorPrivateKey } from '../../src/crypto/index.js';
 import { startGatewayProcess, writeGatewayConfig } from '../gateway/gateway-process.js';
+import { createGatewayStage } from '../gateway/gateway-stage.js';
 import { createVapidKeys } from '../gateway/push-library.js';
 import { sealWith } from '../gateway/seal-with.js';
 import { testAuthority } from '../mail-servers/dovecot.js';
@@ -133,5 +134,23 @@ describe('the examples for a gateway', () => {
     const { code, stdout } = await run('curl.sh', [`${endpoint}x`, 'Hello']);
     expect(stdout).toMatch(/^\{"code":404,"errno":102,.*\}404\n$/s);
     expect(code).toBe(22);
+  });
+
+  it('push to the example of an app, whose distributor gets its endpoint from the gateway', {
+    timeout: 60_000,
+  }, async () => {
+    const server = await embedded.start();
+    onTestFinished(() => server.stop());
+    const stage = await createGatewayStage(server);
+    onTestFinished(() => stage.stop());
+    await stage.startGateway();
+    await stage.setting.startDaemon();
+    const { directory, bus } = stage.setting;
+    const app = start('app.js', [join(directory, 'app.json')], { DBUS_SESSION_BUS_ADDRESS: bus.address });
+    const [subscription] = await app.said('stdout', /^\{"endpoint":"https:.*\}$/m);
+    const file = join(directory, 'subscription.json');
+    await writeFile(file, subscription);
+    expect((await run('web-push.js', [file, 'Hello app'])).stdout).toBe('The gateway has mailed it.\n');
+    await app.said('stdout', /^\{"id":"[^"]+","text":"Hello app"\}$/m);
   });
 });
