@@ -15,8 +15,6 @@ export interface Channels {
   live(): readonly Registration[];
   /** Those of apps whose place another channel has taken, and which are not retired yet. */
   draining(): readonly Registration[];
-  /** The control channel of a gateway, as long as it is not retired. */
-  control(gatewayUrl: string): Registration | undefined;
   /** All control channels that are not retired, former gateways' included. */
   controls(): readonly Registration[];
   put(registration: Registration): void;
@@ -55,7 +53,6 @@ export function createChannels(known: readonly Registration[]): Channels {
     all,
     live,
     draining: () => open('app').filter(({ replacedAt }) => replacedAt !== null),
-    control: (gatewayUrl) => open('grant').find(({ gateway }) => gateway?.url === gatewayUrl),
     controls: () => open('grant'),
     put: (registration) => {
       registrations.set(registration.channel, registration);

@@ -1,8 +1,3 @@
 export { distributor1, distributor2 } from './distributor-objects.js';
 export { createRegistrar, type Registrar, type RegistrarOptions } from './registrar.js';
-export {
-  type ChannelOwner,
-  createRegistrations,
-  type Registrations,
-  type RegistrationsOptions,
-} from './registrations.js';
+export { createRegistrations, type Registrations } from './registrations.js';
