@@ -10,7 +10,8 @@ const sealRequest = v.strictObject({ endpoint: v.string(), vapid: v.optional(v.s
 const revokeRequest = v.strictObject({ endpoint: v.string() });
 
 /**
- * Adds `/v1/endpoints` (docs/gateway.md): with a grant for an address, POST seals an endpoint of it and DELETE revokes what was sealed.
+ * Adds `/v1/endpoints` (docs/gateway.md): with a grant for an address, POST seals an endpoint of it and DELETE revokes what was
+ * sealed, along with what was sealed for the same endpoint before.
  */
 export function addEndpointsRoutes(server: FastifyInstance, parts: GatewayParts): void {
   const { sealer, limits, revocations, metrics, publicUrl, fingerprint } = parts;
@@ -40,7 +41,10 @@ export function addEndpointsRoutes(server: FastifyInstance, parts: GatewayParts)
       );
     }
     requireSameAddress(granted, sealed.endpoint.address);
-    await revocations.revokeSeal(sealed.id, sealed.expires);
+    const { id, endpoint, expires } = sealed;
+    await revocations.revokeSeal(id, expires);
+    // What it was renewed from is good as long as it lives, and an app server may have nothing else. One of the same second may be newer.
+    await revocations.revokeEndpoint(endpoint, expires - 1);
     metrics.revoked();
     reply.status(204);
     return undefined;

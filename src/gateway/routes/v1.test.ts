@@ -278,6 +278,18 @@ describe('revoking an endpoint', () => {
     expect((await revoke(gateway, alice.url, grantFor(gateway))).status).toBe(204);
   });
 
+  it('revokes what was sealed for it before too, and nothing that is sealed after', async () => {
+    const gateway = await startGateway();
+    const alice = await gateway.register();
+    gateway.setClock(noon + 60_000);
+    const { url } = await gateway.parts.sealer.sealEndpoint(alice.mail, undefined);
+    gateway.setClock(noon + 120_000);
+    const later = await gateway.parts.sealer.sealEndpoint(alice.mail, undefined);
+    expect((await revoke(gateway, url, grantFor(gateway))).status).toBe(204);
+    const check = async (of: string): Promise<number> => (await gateway.ask({ path: new URL(of).pathname })).status;
+    expect(await Promise.all([alice.url, url, later.url].map(check))).toEqual([410, 410, 200]);
+  });
+
   it('needs a grant for its address, and an endpoint of this gateway', async () => {
     const gateway = await startGateway();
     const alice = await gateway.register();
