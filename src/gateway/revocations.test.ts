@@ -8,11 +8,13 @@ import { createRedisRevocations } from './redis-revocations.js';
 import { createRevocationMemory, createRevocations } from './revocations.js';
 
 const endpoint = { address: 'alice@example.org', channel: 'A'.repeat(27), autocrypt: 'x' };
+const expires = Math.floor(Date.now() / 1000) + 100;
 const sealOf = (id: string, more: Partial<SealedEndpoint['endpoint']> = {}) => ({
   id,
   endpoint: { ...endpoint, ...more },
+  expires,
 });
-const soon = (): number => Math.floor(Date.now() / 1000) + 100;
+const soon = (): number => expires;
 
 /** What holds wherever they are kept. */
 function behaves(create: () => Revocations): void {
@@ -33,6 +35,14 @@ function behaves(create: () => Revocations): void {
     expect(await revocations.isRevoked(sealOf('d'))).toBe(false);
   });
 
+  it('do not hold for a seal that was made later, and so expires later', async () => {
+    const revocations = create();
+    const channel = 'D'.repeat(27);
+    await revocations.revokeEndpoint({ ...endpoint, channel }, expires);
+    expect(await revocations.isRevoked(sealOf('e', { channel }))).toBe(true);
+    expect(await revocations.isRevoked({ ...sealOf('f', { channel }), expires: expires + 1 })).toBe(false);
+  });
+
   it('are no more once the seal has expired by itself', async () => {
     const revocations = create();
     await revocations.revokeSeal('past', Math.floor(Date.now() / 1000) - 1);
@@ -50,10 +60,10 @@ describe('revocations in memory', () => {
     memory.revoke('seal:a', now + 10);
     memory.revoke('seal:a', now + 5);
     time.pass(9_999);
-    expect(memory.has('seal:a')).toBe(true);
+    expect(memory.covers('seal:a', now + 10)).toBe(true);
+    expect(memory.covers('seal:a', now + 11)).toBe(false);
     expect(memory.entries()).toEqual([['seal:a', now + 10]]);
     time.pass(1);
-    expect(memory.has('seal:a')).toBe(false);
     expect(memory.entries()).toEqual([]);
   });
 
@@ -68,9 +78,9 @@ describe('revocations in memory', () => {
     expect(memory.entries()).toHaveLength(10);
     memory.revoke('latest', now + 1000);
     expect(memory.entries()).toHaveLength(10);
-    expect(memory.has('seal:8')).toBe(false);
-    expect(memory.has('seal:0')).toBe(true);
-    expect(memory.has('latest')).toBe(true);
+    expect(memory.covers('seal:8', now + 92)).toBe(false);
+    expect(memory.covers('seal:0', now + 100)).toBe(true);
+    expect(memory.covers('latest', now + 1000)).toBe(true);
   });
 });
 
