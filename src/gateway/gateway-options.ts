@@ -6,7 +6,7 @@ import type { LimitRates } from './limits.js';
 export interface GatewayTimes {
   /** For what is under way when it is told to end; more than `pushMs`. Default 30 000. */
   readonly endMs: number;
-  /** For one push with all its tries: an app server waits about as long. Default 25 000. */
+  /** For one push with all its tries: an app server waits about as long. Default 10 000. */
   readonly pushMs: number;
   /** For one command to Redis. Default 1000. */
   readonly redisMs: number;

@@ -8,7 +8,7 @@ import { longestAddress } from './url-room.js';
 
 const defaultTimes: GatewayTimes = {
   endMs: 30_000,
-  pushMs: 25_000,
+  pushMs: 10_000,
   redisMs: 1000,
   smtpQuietMs: 60_000,
   smtpAskMs: 30_000,
