@@ -213,7 +213,7 @@ export class GatewayWorld {
       case 'prepare':
         return ending === 'disk full'
           ? { type: 'prepare failed' }
-          : { type: 'prepared', channel: effect.channel ?? this.#name('control'), nonce: this.#name('nonce') };
+          : { type: 'prepared', channel: this.#name('control'), nonce: this.#name('nonce') };
       case 'ask': {
         const refused = ending === 'refused' ? this.#failure('ERR_GATEWAY_REFUSED', 'ask') : undefined;
         const failure = refused ?? this.#faultOf(ending, 'ask');

@@ -30,9 +30,13 @@ function beginLocal(state: GatewayState, now: number): Step | undefined {
   const askAt = nextAskAt(state, now);
   if (askAt !== undefined && askAt <= now) {
     const { request } = state;
-    // A channel for which no mail was sent serves once more.
-    const channel = request.stage === 'failed' ? request.channel : undefined;
-    return { state: { ...state, request: { stage: 'preparing', channel } }, effects: [{ type: 'prepare', channel }] };
+    if (request.stage !== 'failed') {
+      return { state: { ...state, request: { stage: 'preparing' } }, effects: [{ type: 'prepare' }] };
+    }
+    // The mail may be under way for all that: a crash or a broken line hides the gateway's answer.
+    const { channel, nonce } = request;
+    const again: GatewayState = { ...state, request: { ...request, stage: 'sending' }, isAsking: true };
+    return { state: began(again, now), effects: [{ type: 'ask', channel, nonce }] };
   }
   for (const app of state.apps.values()) {
     const { channel, work } = app;

@@ -94,7 +94,8 @@ export function createGatewayClient(options: GatewayClientOptions): GatewayClien
   /** A control channel that is not known any more takes no grant. */
   function withoutLost(state: GatewayState): GatewayState {
     const { request } = state;
-    if (request.stage === 'none' || channels.get(request.channel ?? '')?.retiredAt === null) return state;
+    if (request.stage === 'none' || request.stage === 'preparing') return state;
+    if (channels.get(request.channel)?.retiredAt === null) return state;
     return { ...state, request: { stage: 'none' } };
   }
 
@@ -137,7 +138,8 @@ export function createGatewayClient(options: GatewayClientOptions): GatewayClien
   /** Control channels of former gateways, and what a crash has left. */
   async function retireControls(): Promise<void> {
     const request = current?.state.request;
-    const used = request === undefined || request.stage === 'none' ? undefined : request.channel;
+    const used =
+      request === undefined || request.stage === 'none' || request.stage === 'preparing' ? undefined : request.channel;
     try {
       await registrations.inTurn(async () => {
         const unused = channels.controls().filter(({ channel }) => channel !== used);

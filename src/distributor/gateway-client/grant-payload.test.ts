@@ -20,7 +20,7 @@ describe('a grant mail', () => {
 
   it.each([
     ['none', { stage: 'none' }],
-    ['being prepared', { stage: 'preparing', channel }],
+    ['being prepared', { stage: 'preparing' }],
   ] as const)('was not asked for while the request is %s', (_, other) => {
     expect(readGrant(bytes(good), channel, { url, request: other }, now)).toEqual({ problem: 'it was not asked for' });
   });

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { GatewayClientError } from './errors.js';
 import { nextAskAt } from './grant-request.js';
 import { type GatewayState, initialGatewayState } from './state.js';
+import { step } from './step.js';
 import { gatewayTimes } from './times.js';
 
 const start = Date.UTC(2026, 0, 1);
@@ -40,12 +42,23 @@ describe('a grant', () => {
   });
 
   it('is not asked for twice at once, nor of a former gateway', () => {
-    expect(nextAskAt({ ...first, request: { ...waiting, stage: 'sending' } }, start)).toBeUndefined();
-    expect(nextAskAt({ ...first, request: { stage: 'preparing', channel: undefined } }, start)).toBeUndefined();
+    expect(nextAskAt({ ...first, request: { ...waiting, stage: 'sending' }, isAsking: true }, start)).toBeUndefined();
+    expect(nextAskAt({ ...first, isAsking: true }, start)).toBeUndefined();
+    expect(nextAskAt({ ...first, request: { stage: 'preparing' } }, start)).toBeUndefined();
     expect(nextAskAt({ ...first, isFormer: true }, start)).toBeUndefined();
   });
 
   it('does not wait for what a clock that was ahead has written down', () => {
     expect(nextAskAt({ ...first, mailed: [start + 300 * dayMs] }, start)).toBe(start);
+  });
+
+  it('is asked for with the same words after a failure, as the mail may be under way for all that', () => {
+    const failure = new GatewayClientError('ERR_GATEWAY_UNREACHABLE', 'The gateway cannot be reached: wait.');
+    const sending: GatewayState = { ...first, underWay: 1, isAsking: true, request: { ...waiting, stage: 'sending' } };
+    const after = step(sending, { type: 'ask failed', failure, now: start, chance: 0 });
+    expect(after.effects).toEqual([]);
+    const again = step(after.state, { type: 'time passed', now: start + dayMs, chance: 0 });
+    expect(again.effects).toEqual([{ type: 'ask', channel: 'c', nonce: 'n' }]);
+    expect(again.state.request.stage).toBe('sending');
   });
 });

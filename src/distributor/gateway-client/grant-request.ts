@@ -18,8 +18,8 @@ export function usableGrant({ grant }: GatewayState, now: number): string | unde
  * makes the pause longer, and the limits of a gateway (docs/gateway.md) are never reached.
  */
 export function nextAskAt(state: GatewayState, now: number): number | undefined {
-  const { request, grant, lanes, times, isFormer } = state;
-  if (isFormer || request.stage === 'preparing' || request.stage === 'sending') return undefined;
+  const { request, isAsking, grant, lanes, times, isFormer } = state;
+  if (isFormer || isAsking || request.stage === 'preparing') return undefined;
   const wantedAt = grant === undefined ? now : grant.renewAt;
   const mailed = recentlyMailed(state.mailed, now);
   const last = mailed.at(-1);

@@ -81,10 +81,9 @@ export function createPerform(
     });
   }
 
-  async function prepare(effect: Of<'prepare'>): Promise<Happening> {
+  async function prepare(): Promise<Happening> {
     try {
-      const known = effect.channel === undefined ? undefined : current(effect.channel);
-      const channel = known?.channel ?? (await control());
+      const channel = await control();
       const nonce = Buffer.from(runtime.randomBytes(nonceBytes)).toString('base64url');
       return { type: 'prepared', channel, nonce };
     } catch (error) {
@@ -183,7 +182,7 @@ export function createPerform(
   return async (effect, signal) => {
     switch (effect.type) {
       case 'prepare':
-        return await prepare(effect);
+        return await prepare();
       case 'ask':
         return await ask(effect, signal);
       case 'seal':

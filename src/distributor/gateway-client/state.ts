@@ -17,11 +17,12 @@ export interface Grant {
  * - `preparing`: a control channel and a nonce are being made.
  * - `sending`: they are on disk, and the gateway is being asked.
  * - `waiting`: it has sent the mail (202).
- * - `failed`: it has not, as far as is known; the mail is taken all the same should it come.
+ * - `failed`: it has not, as far as is known; the mail is taken all the same should it come, and the next request is the same
+ *   one, so that it does not matter which of them the mail answers.
  */
 export type GrantRequest =
   | { readonly stage: 'none' }
-  | { readonly stage: 'preparing'; readonly channel: string | undefined }
+  | { readonly stage: 'preparing' }
   | ({ readonly stage: 'sending' | 'waiting' | 'failed' } & Asked);
 
 /** What a grant is asked for with. */
@@ -113,6 +114,8 @@ export interface GatewayState {
   /** Not used any more: what it has sealed is revoked when its time comes, and nothing else is asked of it. */
   readonly isFormer: boolean;
   readonly request: GrantRequest;
+  /** Whether a request for a grant is under way; an earlier one may have been answered by its mail meanwhile. */
+  readonly isAsking: boolean;
   /** When it has sent grant mails within the last 24 hours. */
   readonly mailed: readonly number[];
   readonly grant: Grant | undefined;
@@ -180,8 +183,8 @@ export interface Sealed {
 
 /** Something to do. What has to be remembered is written to disk before. */
 export type Effect =
-  /** Make a nonce, and a control channel unless there is one. */
-  | { readonly type: 'prepare'; readonly channel: string | undefined }
+  /** Make a control channel and a nonce. */
+  | { readonly type: 'prepare' }
   | { readonly type: 'ask'; readonly channel: string; readonly nonce: string }
   | { readonly type: 'seal'; readonly channel: string; readonly vapid: string | null; readonly grant: string }
   /** Pin the channel and write it down together with the seal. */
@@ -204,6 +207,7 @@ export function initialGatewayState(
   return {
     ...gateway,
     request: { stage: 'none' },
+    isAsking: false,
     mailed: [],
     grant: undefined,
     pin: undefined,

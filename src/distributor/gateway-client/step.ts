@@ -66,7 +66,8 @@ function ended(state: GatewayState, { channel, sealed }: Of<'ended'>): Step {
 
 function prepared(state: GatewayState, { channel, nonce, now }: Of<'prepared'>): Step {
   if (state.request.stage !== 'preparing') return only(state);
-  const next: GatewayState = { ...state, request: { stage: 'sending', channel, nonce, since: now } };
+  const request = { stage: 'sending', channel, nonce, since: now } as const;
+  const next: GatewayState = { ...state, request, isAsking: true };
   return { state: began(next, now), effects: [{ type: 'ask', channel, nonce }] };
 }
 
@@ -76,10 +77,11 @@ function asked(state: GatewayState, { now }: Of<'asked'>): Step {
   // The mail may have been quicker than the answer.
   const next: GatewayState['request'] =
     request.stage === 'sending' ? { ...request, stage: 'waiting', since: now } : request;
-  return only({ ...succeeded(state, 'grant'), request: next, mailed });
+  return only({ ...succeeded(state, 'grant'), request: next, isAsking: false, mailed });
 }
 
-function askFailed(state: GatewayState, event: Of<'ask failed'>): Step {
+function askFailed(before: GatewayState, event: Of<'ask failed'>): Step {
+  const state = { ...before, isAsking: false };
   const { request } = state;
   if (request.stage !== 'sending') return only(state);
   return only(failed({ ...state, request: { ...request, stage: 'failed' } }, 'grant', event.failure, event));
