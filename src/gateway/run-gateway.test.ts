@@ -180,7 +180,7 @@ describe('a gateway', () => {
     await new Promise<void>((resolve) => relay.listen(port, '127.0.0.1', resolve));
     onTestFinished(() => void relay.close());
     await expect.poll(() => healthOf(gateway)).toMatchObject([200, { status: 'ok' }]);
-    expect((await gateway.push()).status).toBe(201);
+    await expect.poll(async () => (await gateway.push()).status).toBe(201);
   });
 
   it('waits for no server that says nothing, and asks it once for all who ask', async () => {
