@@ -164,7 +164,7 @@ describe('a gateway', () => {
 
   it('starts without its SMTP server, says that nothing can be pushed, and that it can again', async () => {
     const port = await freePort();
-    const gateway = run(port, { times: { smtpAskMs: 0, pushMs: 3000 } });
+    const gateway = run(port, { times: { smtpAskMs: 0, pushMs: 500 } });
     expect(await healthOf(gateway)).toMatchObject([503, { status: 'failing', smtp: { state: 'failing' } }]);
     await gateway.event('gateway.smtp.failing');
     const refused = await gateway.push();

@@ -44,19 +44,16 @@ export async function deliverPush(push: PushDelivery, parts: DeliveryParts): Pro
   let mail: Uint8Array | undefined;
   let lastFailure: PushError | undefined;
 
-  const handOver = async (): Promise<string> => {
+  const attempt = async (): Promise<string> => {
+    // A push that was given up while the server was away says nothing of how the server is now.
     throwIfAborted(signal);
     if (runtime.now() >= expiresAtMs) throw expired(lastFailure);
     // What hangs in it must not keep the connection.
     mail ??= await orAborted(compose(), signal);
-    lifetime.begin();
-    return await transport.deliver({ from, to, raw: mail });
-  };
-
-  const attempt = async (): Promise<string> => {
     const end = server.begin();
     try {
-      const smtpResponse = await handOver();
+      lifetime.begin();
+      const smtpResponse = await transport.deliver({ from, to, raw: mail });
       end();
       return smtpResponse;
     } catch (error) {
