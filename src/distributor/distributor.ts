@@ -1,6 +1,7 @@
 import { type Bus, BusError, connectBus, distributorPath, isUniqueName } from '../dbus/index.js';
 import { createMailbox, defaultTimes, type ImapAccount, type ImapTimes, type Progress } from '../imap/index.js';
 import type { Runtime } from '../runtime.js';
+import { createAnnouncer } from './announcer.js';
 import { createApps } from './apps/index.js';
 import { busName } from './bus-name.js';
 import { createChannels } from './channels.js';
@@ -93,6 +94,7 @@ async function serve(
   const tally = createTally(runtime);
   const apps = createApps(bus, log);
   const channels = createChannels(await store.registrations());
+  const announcer = createAnnouncer({ apps, channels, store, log });
   const folders = createFolders(store, log, await store.folders());
   const mailbox = createMailbox({
     account,
@@ -149,7 +151,7 @@ async function serve(
     channels,
     registrations,
     store,
-    apps,
+    apps: announcer,
     health,
     runtime,
   });
@@ -162,7 +164,7 @@ async function serve(
     channels,
     registrations,
     endpoints: gateway,
-    apps,
+    apps: { ...announcer, unregistered: apps.unregistered },
     runtime,
   });
 

@@ -1,4 +1,5 @@
 import { onTestFinished } from 'vitest';
+import { createAnnouncer } from '../../src/distributor/announcer.js';
 import { createChannels } from '../../src/distributor/channels.js';
 import type { Pin } from '../../src/distributor/delivery/index.js';
 import { createGatewayClient } from '../../src/distributor/gateway-client/index.js';
@@ -41,10 +42,14 @@ export async function createGatewayClientSetting(url: string | undefined, direct
       if (registration.retiredAt === null) changed(registration);
     },
   });
-  const apps = {
-    newEndpoint: (_: unknown, endpoint: string): void => void told.push(endpoint),
-    unregistered: (): void => {},
+  /** Whether the app hears what it is told. */
+  const app = { isUp: true };
+  const newEndpoint = (_: unknown, endpoint: string, hasIt?: () => void): void => {
+    told.push(endpoint);
+    if (app.isUp) hasIt?.();
   };
+  const announcer = createAnnouncer({ apps: { newEndpoint }, channels, store, log: silentLog });
+  const apps = { ...announcer, unregistered: (): void => {} };
   const client = createGatewayClient({
     url,
     address,
@@ -76,6 +81,7 @@ export async function createGatewayClientSetting(url: string | undefined, direct
     registrar,
     changeTrust,
     told,
+    app,
     disk,
     begin: async (): Promise<void> => {
       await registrar.refresh();

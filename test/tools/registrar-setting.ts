@@ -1,4 +1,5 @@
 import { onTestFinished } from 'vitest';
+import { createAnnouncer } from '../../src/distributor/announcer.js';
 import { createChannels } from '../../src/distributor/channels.js';
 import { createMailtoEndpoints } from '../../src/distributor/endpoints.js';
 import {
@@ -7,6 +8,7 @@ import {
   type RegistrarOptions,
 } from '../../src/distributor/registration/index.js';
 import { openStore, type Registration, type Store, StoreError } from '../../src/distributor/store/index.js';
+import { silentLog } from '../../src/runtime.js';
 import { createManualTime } from './manual-time.js';
 import { temporaryDirectory } from './temporary-directory.js';
 
@@ -42,6 +44,7 @@ export async function createSetting(change: Partial<RegistrarOptions> = {}, dire
   const changed: Registration[] = [];
   const trusted: Registration[] = [];
   const writes: string[][] = [];
+  const unheard: (() => void)[] = [];
   const disk = { isFull: false, beforeWrite: (): void => {} };
   const saveRegistrations: Store['saveRegistrations'] = async (registrations) => {
     disk.beforeWrite();
@@ -73,13 +76,27 @@ export async function createSetting(change: Partial<RegistrarOptions> = {}, dire
     registrations,
     endpoints: createMailtoEndpoints(channels),
     apps: {
-      newEndpoint: (app, endpoint) => told.push(`${app.service} ${app.token} v${app.protocol} ${endpoint}`),
+      ...createAnnouncer({
+        apps: {
+          newEndpoint: (app, endpoint, hasIt) => {
+            told.push(`${app.service} ${app.token} v${app.protocol} ${endpoint}`);
+            if (hasIt !== undefined) unheard.push(hasIt);
+          },
+        },
+        channels,
+        store,
+        log: silentLog,
+      }),
       unregistered: (app, confirmation) => told.push(`${app.service} ${app.token} gone ${confirmation}`),
     },
     runtime: time.runtime,
     ...change,
   });
-  return { registrar, registrations, store, channels, owners, time, told, changed, trusted, writes, disk };
+  /** The apps hear what they were told so far. */
+  const hear = (): void => {
+    for (const hasIt of unheard.splice(0)) hasIt();
+  };
+  return { registrar, registrations, store, channels, owners, time, told, hear, changed, trusted, writes, disk };
 }
 
 /** A registrar that was started anew after one with which these apps had registered. */
@@ -87,6 +104,7 @@ export async function restarted(change: Partial<RegistrarOptions>, requests: rea
   const directory = await temporaryDirectory();
   const before = await createSetting({}, directory);
   for (const request of requests) await before.registrar.register(':1.5', request);
+  before.hear();
   await before.store.close();
   return { before, after: await createSetting(change, directory) };
 }

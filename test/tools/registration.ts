@@ -20,6 +20,7 @@ export function registrationWith(change: Partial<Registration> & Pick<Registrati
     next: null,
     peer: null,
     gateway: null,
+    isTold: true,
     ...change,
   };
 }

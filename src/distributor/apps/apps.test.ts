@@ -276,6 +276,17 @@ describe('what an app is told', () => {
     expect(await apps.message((await startApp(2)).address, push)).toBe('accepted');
   });
 
+  it('counts as told once the app has answered', async () => {
+    const app = await startApp(2);
+    const apps = appsWith();
+    const nobody = { ...app.address, service: 'org.example.Nobody' };
+    const told: string[] = [];
+    apps.newEndpoint(nobody, 'mailto:x', () => told.push(nobody.service));
+    apps.newEndpoint(app.address, 'mailto:x', () => told.push(app.address.service));
+    expect(await apps.message(nobody, push)).toBe('unreachable');
+    await expect.poll(() => told).toEqual([app.address.service]);
+  });
+
   it('by an app that hangs holds up no other app, and no message', async () => {
     const hanging = await startApp(2, async (member) => (member === 'Message' ? [{}] : await never()));
     const other = await startApp(2);

@@ -26,8 +26,10 @@ export interface Apps {
   /**
    * Tells the endpoint, after the reply to a call that is being answered. Nobody waits for the app: one that does not take
    * it asks again by registering.
+   *
+   * @param told called once the app has it.
    */
-  newEndpoint(app: AppAddress, endpoint: string): void;
+  newEndpoint(app: AppAddress, endpoint: string, told?: () => void): void;
   /**
    * Tells that a registration has ended, in the same way. `confirmation`: because the app asked for it; version 1 then sends
    * an empty token, version 2 always names it.
@@ -134,7 +136,12 @@ export function createApps(bus: Bus, log: Log, times: AppTimes = defaultAppTimes
     return 'accepted';
   }
 
-  function tell(app: AppAddress, member: string, v1: readonly string[], v2: Record<string, string>): void {
+  function tell(
+    app: AppAddress,
+    member: string,
+    [v1, v2]: readonly [v1: readonly string[], v2: Record<string, string>],
+    told: () => void = () => {},
+  ): void {
     tells.tell(app.service, async () => {
       await callMute({
         destination: app.service,
@@ -145,6 +152,7 @@ export function createApps(bus: Bus, log: Log, times: AppTimes = defaultAppTimes
         args: app.protocol === 1 ? v1 : [stringDict(v2)],
         timeoutMs: times.tellMs,
       });
+      told();
     });
   }
 
@@ -156,8 +164,9 @@ export function createApps(bus: Bus, log: Log, times: AppTimes = defaultAppTimes
         return answerOf(error);
       }
     },
-    newEndpoint: (app, endpoint) => tell(app, 'NewEndpoint', [app.token, endpoint], { token: app.token, endpoint }),
+    newEndpoint: (app, endpoint, told) =>
+      tell(app, 'NewEndpoint', [[app.token, endpoint], { token: app.token, endpoint }], told),
     unregistered: (app, confirmation) =>
-      tell(app, 'Unregistered', [confirmation ? '' : app.token], { token: app.token }),
+      tell(app, 'Unregistered', [[confirmation ? '' : app.token], { token: app.token }]),
   };
 }

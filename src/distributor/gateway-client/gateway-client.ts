@@ -1,6 +1,6 @@
 import { isUniqueName } from '../../dbus/index.js';
 import type { Runtime } from '../../runtime.js';
-import type { Apps } from '../apps/index.js';
+import type { Announcer } from '../announcer.js';
 import type { Channels } from '../channels.js';
 import { createMailtoEndpoints, type Endpoints } from '../endpoints.js';
 import type { GrantOutcome, Grants } from '../grants.js';
@@ -31,7 +31,7 @@ export interface GatewayClientOptions {
   readonly channels: Channels;
   readonly registrations: Registrations;
   readonly store: Pick<Store, 'saveGateways'>;
-  readonly apps: Pick<Apps, 'newEndpoint'>;
+  readonly apps: Announcer;
   readonly health: Pick<Health, 'trouble'>;
   /** Default: {@link gatewayTimes}. */
   readonly times?: Partial<GatewayTimes> | undefined;

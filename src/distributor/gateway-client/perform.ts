@@ -1,5 +1,5 @@
 import type { Runtime } from '../../runtime.js';
-import type { Apps } from '../apps/index.js';
+import type { Announcer } from '../announcer.js';
 import type { Channels } from '../channels.js';
 import { shortChannel } from '../journal.js';
 import type { Registrations } from '../registration/index.js';
@@ -15,7 +15,7 @@ export interface PerformOptions {
   readonly url: string;
   readonly channels: Pick<Channels, 'get' | 'controls' | 'endpoint'>;
   readonly registrations: Pick<Registrations, 'inTurn' | 'make' | 'save' | 'saveTrust' | 'replace' | 'retire'>;
-  readonly apps: Pick<Apps, 'newEndpoint'>;
+  readonly apps: Announcer;
   readonly runtime: Runtime;
 }
 
@@ -119,7 +119,7 @@ export function createPerform(
         // The user may have named another key meanwhile.
         if (known === undefined || (known.sender ?? pin.fingerprint) !== pin.fingerprint) return;
         const gateway = { url, endpoint, expires, renewAt, vapid };
-        await registrations.saveTrust({ ...known, pin, next: null, gateway });
+        await registrations.saveTrust({ ...known, pin, next: null, gateway, isTold: false });
       });
       log.info({ event: 'gateway.sealed', channel: shortChannel(channel) }, 'An app has an endpoint of the gateway.');
       return { type: 'written', channel, endpoint };

@@ -173,3 +173,16 @@ describe('a gateway that is away', () => {
     expect(s.channels.live().map((one) => one.pin)).toEqual([pin, pin, pin]);
   });
 });
+
+it('tells an app after the next start of the endpoint that it has not heard of', async () => {
+  const directory = await temporaryDirectory();
+  const s = await grantedSetting(directory);
+  s.app.isUp = false;
+  await s.register('token');
+  await expect.poll(() => s.told).toEqual([`${s.gateway.url}/p/1`]);
+  await s.end();
+  const again = await createGatewayClientSetting(s.gateway.url, directory);
+  await again.begin();
+  await expect.poll(() => again.told).toEqual([`${s.gateway.url}/p/1`]);
+  await again.end();
+});

@@ -44,6 +44,7 @@ describe('a channel that was replaced', () => {
     await first.store.close();
     const second = await createSetting(bob, directory);
     await second.registrar.refresh();
+    second.hear();
     await second.store.close();
     const third = await createSetting(bob, directory);
     await third.registrar.refresh();

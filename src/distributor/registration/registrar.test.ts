@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createSetting, full, requestOf, restarted } from '../../../test/tools/registrar-setting.js';
+import { temporaryDirectory } from '../../../test/tools/temporary-directory.js';
 import { parseEndpoint } from '../../notify-spec/index.js';
 import type { Pin } from '../delivery/index.js';
 import type { Registration } from '../store/index.js';
@@ -268,6 +269,21 @@ describe('after a restart', () => {
     const byToken = (a: Registration, b: Registration): number => a.token.localeCompare(b.token);
     expect([...after.channels.all()].sort(byToken)).toEqual([...before.channels.all()].sort(byToken));
     expect(after.told).toEqual([]);
+  });
+
+  it('an app is told its endpoint that has not heard of it, until it has', async () => {
+    const directory = await temporaryDirectory();
+    const before = await createSetting({}, directory);
+    await before.registrar.register(':1.5', requestOf());
+    await before.store.close();
+    const after = await createSetting({}, directory);
+    await after.registrar.refresh();
+    expect(after.told).toEqual(before.told);
+    after.hear();
+    await after.store.close();
+    const later = await createSetting({}, directory);
+    await later.registrar.refresh();
+    expect(later.told).toEqual([]);
   });
 
   it('a connection is gone that is not on the bus, or was on another bus', async () => {

@@ -1,6 +1,7 @@
 import { type Bus, failureReasons } from '../../dbus/index.js';
 import { NotifyError } from '../../notify-spec/index.js';
 import type { Runtime } from '../../runtime.js';
+import type { Announcer } from '../announcer.js';
 import type { Apps } from '../apps/index.js';
 import type { Channels } from '../channels.js';
 import type { Endpoints } from '../endpoints.js';
@@ -23,7 +24,7 @@ export interface Registrar {
   connectionGone(uniqueName: string): Promise<void>;
   /**
    * Brings registrations of an earlier run up to date: another address or another gateway means new channels and endpoints, the
-   * old ones drain; a connection may be gone; control channels of former gateways end.
+   * old ones drain; a connection may be gone; control channels of former gateways end; an app that was not told its endpoint is told.
    */
   refresh(): Promise<void>;
 }
@@ -40,7 +41,7 @@ export interface RegistrarOptions {
   readonly channels: Channels;
   readonly registrations: Registrations;
   readonly endpoints: Endpoints;
-  readonly apps: Pick<Apps, 'newEndpoint' | 'unregistered'>;
+  readonly apps: Announcer & Pick<Apps, 'unregistered'>;
   readonly runtime: Pick<Runtime, 'now'>;
 }
 
@@ -108,7 +109,7 @@ export function createRegistrar(options: RegistrarOptions): Registrar {
       return refuse(failureReasons.unauthorized, 'This token has another sender: unregister it first.');
     }
     const sender = known.sender ?? request.sender ?? null;
-    const registration = { ...known, protocol, description, vapid, sender };
+    const registration = { ...known, protocol, description, vapid, sender, isTold: false };
     await registrations.save(registration);
     tell(registration, endpoint);
     return done;
@@ -180,7 +181,10 @@ export function createRegistrar(options: RegistrarOptions): Registrar {
         await registrations.retire(...gone);
         const mended = mend([...channels.live(), ...channels.draining()], runtime.now());
         if (mended.length > 0) await registrations.save(...mended);
-        for (const registration of channels.live().filter(isOutdated)) await move(registration);
+        for (const registration of channels.live()) {
+          if (isOutdated(registration)) await move(registration);
+          else if (!registration.isTold) tell(registration, await endpoints.endpointOf(registration));
+        }
       }),
   };
 }

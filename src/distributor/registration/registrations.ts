@@ -98,6 +98,7 @@ export function createRegistrations(options: RegistrationsOptions): Registration
         pin: null,
         next: null,
         peer: null,
+        isTold: owner.purpose !== 'app',
       };
     },
     save,

@@ -42,6 +42,7 @@ const registrationRecord = v.object({
   purpose: v.optional(v.picklist(['app', 'grant']), 'app'),
   replacedAt: v.optional(v.nullable(v.number()), null),
   gateway: v.optional(v.nullable(gateway), null),
+  isTold: v.optional(v.boolean(), true),
 });
 
 const progressRecord = v.object({ uidValidity: v.pipe(v.string(), v.digits()), lastUid: uid });
@@ -106,6 +107,8 @@ export interface Registration {
   readonly peer: PeerState | null;
   /** The gateway it is for; null: the app gets the `mailto:` endpoint. Of a control channel the one that grants. */
   readonly gateway: GatewayEndpoint | null;
+  /** Whether the app has been told of the endpoint that it has now. */
+  readonly isTold: boolean;
 }
 
 /** A push mail that is still worked on, and whose it is. */
