@@ -42,7 +42,7 @@ enable_registration_without_verification: true
 bcrypt_rounds: 4
 presence: {enabled: false}
 # Push gateways on this machine are wanted here.
-ip_range_blocklist: []
+ip_range_blacklist: []
 rc_registration: {per_second: 100, burst_count: 100}
 `;
 
