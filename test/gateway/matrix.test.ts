@@ -3,7 +3,7 @@ import { canRun } from '../interop/outside-program.js';
 import { describeEachMailServer } from '../mail-servers/index.js';
 import { makeTemporaryDirectory, type TemporaryDirectory } from '../tools/temporary-directory.js';
 import { createGatewayStage, type GatewayStage } from './gateway-stage.js';
-import { postJson } from './https-request.js';
+import { askOverHttps, postJson } from './https-request.js';
 import { type MatrixUser, type Synapse, startSynapse, synapseIsThere } from './synapse.js';
 import type { WebPushApp } from './web-push-app.js';
 
@@ -98,6 +98,7 @@ describeEachMailServer('Matrix', { on: ({ name }) => name === 'hoodiecrow' }, (k
         });
       expect(await pushers()).toHaveLength(1);
       await app.unregister();
+      await expect.poll(async () => (await askOverHttps(endpoint)).status).toBe(410);
       await say('gone');
       await expect.poll(pushers, { timeout: 15_000 }).toEqual([]);
     });
