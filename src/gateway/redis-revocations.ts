@@ -20,7 +20,7 @@ export function createRedisRevocations(
 ): Revocations {
   const tell = async (name: string, until: number): Promise<void> => {
     const seconds = Math.ceil(until - now() / 1000);
-    if (seconds > 0) await redis.setFor(keyOf(name), String(until), seconds);
+    if (seconds > 0) await redis.raise(keyOf(name), until, seconds);
   };
   const revoke = async (name: string, until: number): Promise<void> => {
     memory.revoke(name, until);

@@ -28,13 +28,13 @@ describeWithRedis('the connection to Redis', () => {
     const inUrl = url.replace('redis://', 'redis://push:ge%3Aheim%2F@');
     for (const { redis } of [connect(url, 'geheim'), connect(socketUrl, 'geheim'), connect(`${inUrl}/3`)]) {
       await expect.poll(() => redis.now().state).toBe('ok');
-      await redis.setFor('mailpush:x', 'y', 100);
-      expect(await redis.get(['mailpush:x', 'mailpush:z'])).toEqual(['y', null]);
+      await redis.raise('mailpush:x', 7, 100);
+      expect(await redis.get(['mailpush:x', 'mailpush:z'])).toEqual(['7', null]);
     }
     for (const password of [undefined, 'falsch']) {
       const { redis, logged } = connect(url, password);
-      await expect.poll(async () => await redis.setFor('x', 'y', 100).catch(() => redis.now().state)).toBe('failing');
-      await expect(redis.setFor('x', 'y', 100)).rejects.toMatchObject({ code: 'ERR_GATEWAY_UNAVAILABLE' });
+      await expect.poll(async () => await redis.raise('x', 7, 100).catch(() => redis.now().state)).toBe('failing');
+      await expect(redis.raise('x', 7, 100)).rejects.toMatchObject({ code: 'ERR_GATEWAY_UNAVAILABLE' });
       expect(logged.join('\n')).toMatch(/"cause":"(?:NOAUTH|WRONGPASS|ERR)"/);
       expect(logged.join('\n')).not.toMatch(/falsch|geheim/);
     }

@@ -21,8 +21,8 @@ export interface Redis {
   readonly now: () => ServerHealth;
   readonly eval: (script: string, options: { keys: string[]; arguments: string[] }) => Promise<unknown>;
   readonly multi: () => RedisPipeline;
-  /** Sets a key for so many seconds. */
-  readonly setFor: (key: string, value: string, seconds: number) => Promise<void>;
+  /** Sets a key to a number for so many seconds, unless it holds that one or a larger one. */
+  readonly raise: (key: string, value: number, seconds: number) => Promise<void>;
   /** What the keys hold; null where there is nothing. */
   readonly get: (keys: readonly string[]) => Promise<readonly (string | null)[]>;
   /** Calls back each time that there is a connection again. */
@@ -31,6 +31,12 @@ export interface Redis {
   readonly settled: (ms: number) => Promise<void>;
   readonly close: () => Promise<void>;
 }
+
+const raising = `
+local known = redis.call('GET', KEYS[1])
+if not known or tonumber(known) < tonumber(ARGV[1]) then
+  redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
+end`;
 
 /** Options of {@link createRedis}. */
 export interface RedisOptions {
@@ -164,8 +170,8 @@ export function createRedis({ url, password, timeoutMs, runtime }: RedisOptions)
       };
       return pipeline;
     },
-    setFor: async (key, value, seconds) => {
-      await run(() => client.set(key, value, { expiration: { type: 'EX', value: seconds } }), true);
+    raise: async (key, value, seconds) => {
+      await run(() => client.eval(raising, { keys: [key], arguments: [String(value), String(seconds)] }), true);
     },
     get: (keys) => run(() => client.mGet([...keys]), false),
     onReady: (listener) => void listeners.push(listener),

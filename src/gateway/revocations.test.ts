@@ -120,6 +120,14 @@ describeWithRedis('revocations in Redis', () => {
     expect(await server.ask('TTL mailpush:revoked:seal:shared')).toMatch(/^:(?:100|9\d)\r/);
   });
 
+  it('stay as they are where a shorter one comes later', async () => {
+    const other = await connect();
+    const channel = 'D'.repeat(27);
+    await first.revokeEndpoint({ ...endpoint, channel }, soon());
+    await other.revokeEndpoint({ ...endpoint, channel }, soon() - 50);
+    expect(await (await connect()).isRevoked(sealOf('x', { channel }))).toBe(true);
+  });
+
   it('without it are known where they were told, who tells is told that others do not, and all know again later', async () => {
     const other = await connect();
     await server.kill();
