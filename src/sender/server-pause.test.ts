@@ -78,6 +78,31 @@ describe('a server that cannot be reached', () => {
     }
   });
 
+  it('is not taken to be away still because of pushes that were given up meanwhile', async () => {
+    const smtp = await fixture().startSmtp();
+    const proxy = await startToxicProxy({ host: '127.0.0.1', port: smtp.port });
+    const time = createManualTime();
+    try {
+      const up = proxy.add({ type: 'down' });
+      const sender = fixture().senderTo({ ...smtp, port: proxy.port }, { runtime: time.runtime, connections: 1 });
+      const [one = '', last = '', ...others] = await endpoints(5);
+      expect((await errorOf(sender.send(one, 'x', { deadlineMs: 100 }))).code).toBe('ERR_SMTP_UNAVAILABLE');
+      const givenUp = others.map((endpoint) => errorOf(sender.send(endpoint, 'x', { deadlineMs: 100 })));
+      await settle();
+      time.pass(100);
+      await Promise.all(givenUp);
+      up();
+      const sending = sender.send(last, 'x');
+      await settle();
+      // What is left of the pause after the first try, a second or so: its end is enough.
+      time.pass(Math.min(...time.sleepers()));
+      await sending;
+      expect(smtp.given).toHaveLength(1);
+    } finally {
+      await proxy.close();
+    }
+  });
+
   it('does not hold up the end of the sender', async () => {
     const smtp = await fixture().startSmtp();
     const proxy = await startToxicProxy({ host: '127.0.0.1', port: smtp.port });
