@@ -1,6 +1,5 @@
-import { once } from 'node:events';
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import { type Relay, startRelay } from '../tools/relay.js';
 
 /**
  * Starts a relay to an SMTP server that lets the next mail in only when `isIdle` says that the one before is through: a
@@ -8,13 +7,8 @@ import { setTimeout as delay } from 'node:timers/promises';
  *
  * @param path unix socket of the server
  */
-export async function startOneAfterAnother(
-  path: string,
-  isIdle: () => Promise<boolean>,
-): Promise<{ host: '127.0.0.1'; port: number; stop(): Promise<void> }> {
-  const sockets = new Set<Socket>();
-  const server = createServer((client) => {
-    const upstream = connect(path);
+export async function startOneAfterAnother(path: string, isIdle: () => Promise<boolean>): Promise<Relay> {
+  return await startRelay({ path }, (client, upstream) => {
     let before = Promise.resolve();
 
     async function pass(chunk: Buffer): Promise<void> {
@@ -29,28 +23,5 @@ export async function startOneAfterAnother(
       before = before.then(() => pass(chunk));
     });
     upstream.pipe(client);
-    for (const [one, other] of [
-      [client, upstream],
-      [upstream, client],
-    ] as const) {
-      sockets.add(one);
-      one.on('error', () => other.destroy());
-      one.on('close', () => {
-        sockets.delete(one);
-        other.destroy();
-      });
-    }
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return {
-    host: '127.0.0.1',
-    port: (server.address() as AddressInfo).port,
-    async stop() {
-      const closed = once(server, 'close');
-      server.close();
-      for (const socket of sockets) socket.destroy();
-      await closed;
-    },
-  };
 }
