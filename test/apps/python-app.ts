@@ -5,7 +5,7 @@ import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import { describe, it } from 'vitest';
+import { describeUnless } from '../tools/describe-unless.js';
 import { readJsonLines } from './json-lines.js';
 
 /** Debian's own Python, for which python3-dbus is packaged; the one on PATH may be another. */
@@ -77,17 +77,7 @@ export function pythonAppMissing(): string | undefined {
  * `MAILPUSH_TEST_SERVERS=all` makes that a failure.
  */
 export function describeWithPythonApp(name: string, tests: () => void): void {
-  const missing = pythonAppMissing();
-  if (missing === undefined) {
-    describe(name, tests);
-  } else if (process.env.MAILPUSH_TEST_SERVERS === 'all') {
-    it(name, () => {
-      throw new Error(missing);
-    });
-  } else {
-    console.warn(`Left out: ${name}. ${missing}`);
-    describe.skip(name, tests);
-  }
+  describeUnless(pythonAppMissing(), name, tests);
 }
 
 /** Starts the app on the bus at `busAddress`; it ends with this process at the latest. */

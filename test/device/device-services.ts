@@ -5,9 +5,10 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it } from 'vitest';
+import { expect } from 'vitest';
 import { connectBus, type Variant, type VariantDict, variantValue } from '../../src/dbus/index.js';
 import { type PrivateBus, startPrivateBus } from '../../src/demo/private-bus.js';
+import { describeUnless } from '../tools/describe-unless.js';
 import { makeTemporaryDirectory } from '../tools/temporary-directory.js';
 
 /** Debian's own Python, for which python3-dbusmock and umockdev are packaged. */
@@ -89,17 +90,7 @@ function missing(): string | undefined {
  * `MAILPUSH_TEST_SERVERS=all` makes that a failure.
  */
 export function describeWithDeviceServices(name: string, tests: () => void): void {
-  const reason = missing();
-  if (reason === undefined) {
-    describe(name, tests);
-  } else if (process.env.MAILPUSH_TEST_SERVERS === 'all') {
-    it(name, () => {
-      throw new Error(reason);
-    });
-  } else {
-    console.warn(`Left out: ${name}. ${reason}`);
-    describe.skip(name, tests);
-  }
+  describeUnless(missing(), name, tests);
 }
 
 const properties = 'org.freedesktop.DBus.Properties';

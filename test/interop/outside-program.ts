@@ -1,4 +1,4 @@
-import { allServersWanted } from '../mail-servers/kinds.js';
+import { allServersWanted } from '../tools/all-servers-wanted.js';
 
 /**
  * Whether the tests with a program of others can run. Where it is missing that is said, and the tests are skipped, or fail

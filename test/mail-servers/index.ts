@@ -1,5 +1,6 @@
 import { afterAll, describe, expect, it } from 'vitest';
-import { allServersWanted, mailServers } from './kinds.js';
+import { allServersWanted } from '../tools/all-servers-wanted.js';
+import { mailServers } from './kinds.js';
 import type { MailServerKind, TestMailServer } from './test-mail-server.js';
 
 export { mailServers } from './kinds.js';

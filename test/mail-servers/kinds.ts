@@ -9,8 +9,3 @@ import type { MailServerKind } from './test-mail-server.js';
 export function mailServers(): readonly MailServerKind[] {
   return [embedded, dovecot, ...dovecotVariants, postfix, greenmail, ...providerKinds];
 }
-
-/** Whether `MAILPUSH_TEST_SERVERS=all` makes a missing server a failure. */
-export function allServersWanted(): boolean {
-  return process.env.MAILPUSH_TEST_SERVERS === 'all';
-}

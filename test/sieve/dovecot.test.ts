@@ -11,8 +11,8 @@ import {
   writeFilingScript,
 } from '../../src/sieve/index.js';
 import { dovecot, startDovecot, testAuthority } from '../mail-servers/dovecot.js';
-import { allServersWanted } from '../mail-servers/kinds.js';
 import { testUser } from '../mail-servers/test-mail-server.js';
+import { allServersWanted } from '../tools/all-servers-wanted.js';
 import { startRecordingRelay } from '../tools/recording-relay.js';
 
 const ca = readFileSync(testAuthority, 'utf8');

@@ -5,7 +5,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import type { ImapTimes } from '../../src/imap/index.js';
 import { type DovecotServer, dovecot, startDovecot } from '../mail-servers/dovecot.js';
 import type { DovecotOptions } from '../mail-servers/dovecot-configuration.js';
-import { allServersWanted } from '../mail-servers/kinds.js';
+import { allServersWanted } from '../tools/all-servers-wanted.js';
 import { startToxicProxy } from '../tools/toxic-proxy.js';
 import { startFaultStage } from './fault-stage.js';
 import { lettersPerFolder } from './ordinary-mail.js';

@@ -1,8 +1,8 @@
 import { describe, it, onTestFinished } from 'vitest';
 import type { ImapTimes } from '../../src/imap/index.js';
 import { type DovecotServer, dovecot, startDovecot } from '../mail-servers/dovecot.js';
-import { allServersWanted } from '../mail-servers/kinds.js';
 import { testUser } from '../mail-servers/test-mail-server.js';
+import { allServersWanted } from '../tools/all-servers-wanted.js';
 import { startToxicProxy, type Toxic, type ToxicProxy } from '../tools/toxic-proxy.js';
 import { type FaultStage, type StageOptions, startFaultStage } from './fault-stage.js';
 

@@ -2,7 +2,7 @@ import { chmod, chown } from 'node:fs/promises';
 import { createConnection } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { describe, it } from 'vitest';
+import { describeUnless } from './describe-unless.js';
 import { findProgram } from './find-program.js';
 import { freePort } from './free-port.js';
 import { type ProcessGroup, startProcessGroup, unprivilegedUser } from './process-group.js';
@@ -32,17 +32,8 @@ const program = findProgram('redis-server');
  * makes that a failure.
  */
 export function describeWithRedis(name: string, tests: () => void): void {
-  const missing = 'There is no redis-server: run scripts/test-servers.';
-  if (program !== undefined) {
-    describe(name, tests);
-  } else if (process.env.MAILPUSH_TEST_SERVERS === 'all') {
-    it(name, () => {
-      throw new Error(missing);
-    });
-  } else {
-    console.warn(`Left out: ${name}. ${missing}`);
-    describe.skip(name, tests);
-  }
+  const isThere = program !== undefined;
+  describeUnless(isThere ? undefined : 'There is no redis-server: run scripts/test-servers.', name, tests);
 }
 
 /** Starts one; resolves when it answers. */
