@@ -186,6 +186,11 @@ describe('a mistake in the configuration of a gateway is told in one line with f
       'gateway.smtp names no user for the password: write it like smtps://push@mail.app.example, or remove password_file.',
     ],
     ['a bad Redis', { redis: '"127.0.0.1:6379"' }, 'gateway.redis is not a URL: write it like rediss:'],
+    [
+      'a socket of Redis that cannot be',
+      { redis: '"unix:///run/a%zz"' },
+      'gateway.redis has a path that is not percent-encoded',
+    ],
     ['more than a number', { redis: '"redis://127.0.0.1/a"' }, 'gateway.redis must end after host and port: only the'],
     ['a password for Redis', { redis: '"redis://a:b@127.0.0.1"' }, 'must hold no password: use redis_password_file.'],
     [

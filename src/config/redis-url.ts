@@ -14,11 +14,22 @@ const kind: ServerUrlKind = {
  * @param insecure whether a plain connection may go to another machine.
  */
 export function checkRedisUrl(url: string, insecure: boolean): { readonly problem: string } | undefined {
-  if (/^unix:\/\/\/[^?#]+$/.test(url)) return undefined;
+  if (/^unix:\/\/\/[^?#]+$/.test(url)) {
+    return isDecodable(url) ? undefined : { problem: 'has a path that is not percent-encoded: write % as %25' };
+  }
   const parsed = parseServerUrl(url.replace(/(?<=[^/])\/\d{1,3}$/, ''), kind);
   if ('problem' in parsed) return parsed;
   if (parsed.scheme === 'redis:' && !insecure && !isLoopback(parsed.host)) {
     return { problem: 'goes to another machine without TLS: use rediss://, or set insecure = true' };
   }
   return undefined;
+}
+
+function isDecodable(text: string): boolean {
+  try {
+    decodeURIComponent(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
