@@ -71,20 +71,21 @@ export function createGatewayApi(options: HttpClientOptions): GatewayApi {
       const sentence = `The gateway ${host} has a problem of its own (${status}): it is asked again by itself; if that goes on, tell whoever runs it.`;
       return new GatewayClientError('ERR_GATEWAY_BUSY', sentence, why);
     }
+    // Whatever else answers at this address knows other paths, and asks for other logins.
+    const isElse = errnoOf(answer) === undefined || (status === 404 && errnoOf(answer) === 404);
+    if (status < 400 || isElse) {
+      return noGateway(status >= 300 && status < 400 ? 'it redirects' : `it answers ${status}`, { status });
+    }
     if (status === 401) {
-      return new GatewayClientError('ERR_GATEWAY_GRANT', `The grant of the gateway ${host} is not good any more.`, why);
+      const sentence = `The grant of the gateway ${host} is not good any more: another one is asked for by itself.`;
+      return new GatewayClientError('ERR_GATEWAY_GRANT', sentence, why);
     }
     if (status === 422) {
       const sentence = `The gateway ${host} cannot seal the endpoint (422): use a shorter mail address, or another gateway.`;
       return new GatewayClientError('ERR_GATEWAY_REFUSED', sentence, why);
     }
-    // Whatever else answers at this address knows other paths.
-    const isElse = errnoOf(answer) === undefined || (status === 404 && errnoOf(answer) === 404);
-    if (status >= 400 && !isElse) {
-      const sentence = `The gateway ${host} refuses what it is asked for (${status}): update mailpush, or tell whoever runs it.`;
-      return new GatewayClientError('ERR_GATEWAY_REFUSED', sentence, why);
-    }
-    return noGateway(status >= 300 && status < 400 ? 'it redirects' : `it answers ${status}`, { status });
+    const sentence = `The gateway ${host} refuses what it is asked for (${status}): update mailpush, or tell whoever runs it.`;
+    return new GatewayClientError('ERR_GATEWAY_REFUSED', sentence, why);
   }
 
   async function expecting(status: number, request: HttpRequest, signal: AbortSignal): Promise<HttpAnswer> {

@@ -96,6 +96,7 @@ describe('what a gateway answers', () => {
     ['503', json(503, problem(503, 202), { 'Retry-After': '5' }), 'ERR_GATEWAY_BUSY', 5_000],
     ['500 in HTML', (_, response) => response.writeHead(500).end('<html>'), 'ERR_GATEWAY_BUSY', undefined],
     ['a redirect', json(307, {}, { Location: 'http://127.0.0.1:1/' }), 'ERR_GATEWAY_ANSWER', undefined],
+    ['401 of something else', (_, response) => response.writeHead(401).end('?'), 'ERR_GATEWAY_ANSWER', undefined],
     ['404 of something else', (_, response) => response.writeHead(404).end('?'), 'ERR_GATEWAY_ANSWER', undefined],
     ['another path', json(404, problem(404, 404)), 'ERR_GATEWAY_ANSWER', undefined],
     ['200 with something else', (_, response) => response.end('<html>'), 'ERR_GATEWAY_ANSWER', undefined],
