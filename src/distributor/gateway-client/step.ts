@@ -17,9 +17,10 @@ export function renewAt(now: number, expires: number, minMs: number): number {
 }
 
 function toRevoke(state: GatewayState, ...more: readonly Revocation[]): GatewayState {
-  if (more.length === 0) return state;
+  const fresh = more.filter(({ endpoint }) => !state.revocations.has(endpoint));
+  if (fresh.length === 0) return state;
   const revocations = new Map(state.revocations);
-  for (const one of more) revocations.set(one.endpoint, one);
+  for (const one of fresh) revocations.set(one.endpoint, one);
   while (revocations.size > maxRevocations) revocations.delete(revocations.keys().next().value ?? '');
   return { ...state, revocations };
 }
@@ -72,7 +73,7 @@ function prepared(state: GatewayState, { channel, nonce, now }: Of<'prepared'>):
 }
 
 function asked(state: GatewayState, { now }: Of<'asked'>): Step {
-  const { request } = succeeded(state, 'grant');
+  const { request } = state;
   const mailed = [...recentlyMailed(state.mailed, now), now];
   // The mail may have been quicker than the answer.
   const next: GatewayState['request'] =
