@@ -31,7 +31,7 @@ describe('a pin that is set', () => {
       const known = channels.get(one.channel);
       if (known !== undefined) channels.put({ ...known, description: 'Diary', pin: other });
     };
-    await expect(registrations.saveTrust({ ...one, pin, gateway })).rejects.toBe(full);
+    await expect(registrations.saveTrust({ ...one, pin, gateway, isTold: !one.isTold })).rejects.toBe(full);
     const restored = { ...one, description: 'Diary' };
     expect([channels.get(one.channel), trusted.at(-1)]).toEqual([restored, restored]);
   });

@@ -49,7 +49,7 @@ export interface Registrations {
   /** Ends these registrations, those that have not ended yet, in one write. */
   retire(...channels: readonly string[]): Promise<void>;
   /**
-   * Writes who may push on these channels: `sender`, `pin`, `next`, `peer`, and `gateway` along with them. The couriers go by
+   * Writes who may push on these channels: `sender`, `pin`, `next`, `peer`, and `gateway` with `isTold` along with them. The couriers go by
    * it at once, and go back to what was before if the disk does not take it.
    */
   saveTrust(...registrations: readonly Registration[]): Promise<void>;
@@ -121,10 +121,10 @@ export function createRegistrations(options: RegistrationsOptions): Registration
       try {
         await store.saveRegistrations(registrations);
       } catch (error) {
-        for (const { channel, sender, pin, next, peer, gateway } of before) {
+        for (const { channel, sender, pin, next, peer, gateway, isTold } of before) {
           const known = channels.get(channel);
           if (known === undefined) continue;
-          const restored = { ...known, sender, pin, next, peer, gateway };
+          const restored = { ...known, sender, pin, next, peer, gateway, isTold };
           channels.put(restored);
           trustChanged(restored);
         }
