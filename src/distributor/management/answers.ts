@@ -169,12 +169,13 @@ export function createAnswers(options: AnswersOptions): Answers {
       const ofApps = channels.all().filter(({ purpose }) => purpose === 'app');
       const waiting = ofApps.reduce((sum, { channel }) => addWaiting(sum, waitingIn(channel)), nothingWaits);
       const { ended, unreadable } = tally.total();
+      const through = gatewayNow();
       return {
         version,
         startedAt,
         account: { address, server: account.host, port: account.port, folder: account.folder },
-        endpoints: gatewayNow() === null ? 'mailto' : 'gateway',
-        gateway: gatewayNow(),
+        endpoints: through === null ? 'mailto' : 'gateway',
+        gateway: through,
         line: lineNow(),
         device: device.describe(),
         lastPush: lastPush(),
