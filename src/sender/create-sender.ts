@@ -7,13 +7,12 @@ import { composePush } from './compose-push.js';
 import { deliverPush } from './deliver-push.js';
 import { readDeliveryOptions, readPushId } from './delivery-options.js';
 import { createDomainGate } from './domain-gate.js';
-import { PushError, withEndpoint } from './errors.js';
+import { invalid, PushError, withEndpoint } from './errors.js';
 import { createHandshakes, type NextHandshake } from './handshake.js';
 import { beginLifetime } from './lifetime.js';
 import type { PushMessage, PushOptions, PushReceipt, PushResult, PushTarget } from './push.js';
 import { readPayload } from './read-payload.js';
 import {
-  invalid,
   readConnections,
   readDeadline,
   readNextFingerprint,

@@ -42,12 +42,11 @@ export async function deliverPush(push: PushDelivery, parts: DeliveryParts): Pro
   const { from, to, domain, lifetime, expiresAtMs, compose } = push;
   const { signal } = lifetime;
   let mail: Uint8Array | undefined;
-  let lastFailure: PushError | undefined;
 
   const attempt = async (): Promise<string> => {
     // A push that was given up while the server was away says nothing of how the server is now.
     throwIfAborted(signal);
-    if (runtime.now() >= expiresAtMs) throw expired(lastFailure);
+    if (runtime.now() >= expiresAtMs) throw expired(lifetime.lastFailure());
     // What hangs in it must not keep the connection.
     mail ??= await orAborted(compose(), signal);
     const end = server.begin();
@@ -76,7 +75,6 @@ export async function deliverPush(push: PushDelivery, parts: DeliveryParts): Pro
     } catch (caught) {
       error = caught;
       lifetime.fail(error);
-      if (error instanceof PushError) lastFailure = error;
       if (isThrottle(error)) admission.throttled();
       else admission.failed();
     }
@@ -90,7 +88,7 @@ export async function deliverPush(push: PushDelivery, parts: DeliveryParts): Pro
     if (gate.pauseLeftMs(domain) >= lifetime.leftMs()) throw error;
     const { afterMs } = decision;
     runtime.log.debug(
-      { code: lastFailure?.code, afterMs },
+      { code: lifetime.lastFailure()?.code, afterMs },
       'A push did not get through and is tried again after a pause.',
     );
     await pause(afterMs, signal, runtime);

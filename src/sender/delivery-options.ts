@@ -1,5 +1,5 @@
 import { capTtl, isPushId, isTopic, isTtl, isUrgency, limits, type Urgency } from '../notify-spec/index.js';
-import { PushError } from './errors.js';
+import { invalid } from './errors.js';
 import type { PushOptions } from './push.js';
 
 /** The options of a push, checked and with their defaults. */
@@ -30,8 +30,4 @@ export function readDeliveryOptions(options: PushOptions): DeliveryOptions {
     throw invalid(`The topic is 1 to ${limits.topicChars} letters, digits, hyphens and underscores.`);
   }
   return { ttlSeconds: capTtl(ttlSeconds), urgency, ...(topic === undefined ? {} : { topic }) };
-}
-
-function invalid(message: string): PushError {
-  return new PushError('ERR_OPTION_INVALID', message);
 }

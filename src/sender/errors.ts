@@ -74,3 +74,8 @@ export function withEndpoint(error: PushError, endpoint: string): PushError {
   const { code, message, disposition, cause, smtpResponse } = error;
   return new PushError(code, message, { disposition, cause, endpoint, smtpResponse });
 }
+
+/** `ERR_OPTION_INVALID` with this sentence. */
+export function invalid(message: string): PushError {
+  return new PushError('ERR_OPTION_INVALID', message);
+}

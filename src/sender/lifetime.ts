@@ -12,6 +12,8 @@ export interface Lifetime {
   readonly begin: () => void;
   /** The try has failed. */
   readonly fail: (error: unknown) => void;
+  /** What the last try that failed ended with. */
+  readonly lastFailure: () => PushError | undefined;
   /** The push has ended: nothing is waited for any more. */
   readonly end: () => void;
 }
@@ -48,6 +50,7 @@ export function beginLifetime({ deadlineMs, signal, standstill, runtime }: Lifet
       isUnderway = false;
       if (error instanceof PushError) lastFailure = error;
     },
+    lastFailure: () => lastFailure,
     end: () => {
       unhook?.();
       settled.abort();

@@ -1,5 +1,5 @@
 import { type InnerMediaType, isContentCoding, isInnerMediaType, limits } from '../notify-spec/index.js';
-import { PushError } from './errors.js';
+import { invalid, PushError } from './errors.js';
 import type { PushOptions, PushTarget } from './push.js';
 import { encryptPayload, webPushContentCoding } from './web-push-payload.js';
 
@@ -37,8 +37,4 @@ export function readPayload(payload: Uint8Array | string, target: PushTarget, op
   // What the caller does with its buffer while the push waits must not change the push.
   const copy = new Uint8Array(bytes);
   return { bytes: copy, mediaType, ...(contentCoding === undefined ? {} : { contentCoding }) };
-}
-
-function invalid(message: string): PushError {
-  return new PushError('ERR_OPTION_INVALID', message);
 }

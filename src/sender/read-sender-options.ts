@@ -1,5 +1,5 @@
 import { isFingerprint } from '../notify-spec/index.js';
-import { PushError } from './errors.js';
+import { invalid } from './errors.js';
 import type { PacingLimits } from './pacing.js';
 import type { RetryPolicy } from './retry-plan.js';
 import type { PacingOptions, RetryOptions } from './sender-options.js';
@@ -52,11 +52,6 @@ export function readNextFingerprint(next: string | undefined): string | undefine
   const fingerprint = typeof next === 'string' ? next.replace(/ /g, '').toLowerCase() : '';
   if (!isFingerprint(fingerprint)) throw invalid('Give next as the fingerprint of a key, 40 hexadecimal digits.');
   return fingerprint;
-}
-
-/** `ERR_OPTION_INVALID` with this sentence. */
-export function invalid(message: string): PushError {
-  return new PushError('ERR_OPTION_INVALID', message);
 }
 
 function requireWhole(name: string, value: number, most: number): number {

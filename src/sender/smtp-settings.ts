@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { PushError } from './errors.js';
+import { invalid, PushError } from './errors.js';
 import type { SmtpAuth, SmtpOptions } from './sender-options.js';
 
 /** How to reach an SMTP server, with nothing left open. */
@@ -148,8 +148,4 @@ function readInteger(name: string, value: number, most: number): number {
     throw invalid(`The smtp option ${name} is a whole number from 1 to ${most}.`);
   }
   return value;
-}
-
-function invalid(message: string): PushError {
-  return new PushError('ERR_OPTION_INVALID', message);
 }
