@@ -117,18 +117,21 @@ describeWithRedis('two replicas with one Redis', () => {
     const mailbox = await createMailbox('alice@example.org');
     const { url } = await register(mailbox, '192.0.2.1');
     const answers: Answer[] = [];
-    for (let round = 0; round < 31; round += 1) {
+    // Each alone would take as many: 200 of 400.
+    for (let round = 0; round < 40; round += 1) {
       const batch = Array.from({ length: 10 }, (_, index) =>
         push(index % 2 ? one.port : other.port, url, `${round} ${index}`),
       );
       answers.push(...(await Promise.all(batch)));
     }
-    // The minute may end while they are sent, which is 10 more.
+    // With each minute that ends meanwhile it is 10 more.
     const taken = countOf(answers, 201);
     expect(taken).toBeGreaterThanOrEqual(300);
+    expect(taken).toBeLessThan(400);
     expect(answers.length - taken).toBe(countOf(answers, 429));
     expect(await pushesTo(mailbox)).toHaveLength(taken);
-    if (taken === 300) expect(answers.at(-1)?.headers['retry-after']).toMatch(/^[1-5]?\d$|^60$/);
+    const refused = answers.findLast(({ status }) => status === 429);
+    expect(refused?.headers['retry-after']).toMatch(/^\d{1,4}$/);
   });
 
   it('mail one grant between them, however many are asked for at once and by whatever sub-address', async () => {

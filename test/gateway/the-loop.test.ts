@@ -2,9 +2,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createConnector } from '../../src/connector/index.js';
 import { canRun } from '../interop/outside-program.js';
 import { describeEachMailServer, type MailServerKind } from '../mail-servers/index.js';
+import { openInbox } from '../system/inbox.js';
 import { fillMailbox, type Letter, snapshot } from '../system/ordinary-mail.js';
 import type { Daemon } from '../system/setting.js';
 import { createGatewayStage, type GatewayStage } from './gateway-stage.js';
+import { askOverHttps } from './https-request.js';
 import { createVapidKeys, type PushLibrary, startWebPush } from './push-library.js';
 import { pywebpushIsThere, startPywebpush } from './pywebpush.js';
 import type { WebPushApp } from './web-push-app.js';
@@ -136,8 +138,12 @@ describeEachMailServer('Web Push through the gateway', { on }, (kind) => {
       busAddress: stage.setting.bus.address,
     });
     try {
-      const { endpoint } = await connector.register({ token: 'connector' });
+      const registration = await connector.register({ token: 'connector' });
+      const { endpoint } = registration;
       expect(endpoint.startsWith(`${stage.url}/p/`)).toBe(true);
+      const { status } = await askOverHttps(endpoint, { method: 'POST', headers: { TTL: '60' }, body: 'hello' });
+      expect(status).toBe(201);
+      expect(await openInbox(registration).nextText()).toBe('hello');
     } finally {
       await connector.close();
     }
