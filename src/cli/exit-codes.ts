@@ -29,7 +29,6 @@ const byCode: Readonly<Record<string, number>> = {
   ERR_LISTEN_IN_USE: exitCodes.unavailable,
   ERR_PUSH_EXPIRED: exitCodes.unavailable,
   ERR_GATEWAY_UNAVAILABLE: exitCodes.unavailable,
-  ERR_GATEWAY_REDIS_URL: exitCodes.badConfiguration,
   ERR_STORE_IN_USE: exitCodes.unavailable,
   ERR_DAEMON_ABSENT: exitCodes.unavailable,
   ERR_DAEMON_ANSWER: exitCodes.unavailable,

@@ -21,7 +21,6 @@ const tellsNothing: ReadonlySet<string> = new Set<PushErrorCode>([
   'ERR_SMTP_BUSY',
   'ERR_PUSH_EXPIRED',
   'ERR_ABORTED',
-  'ERR_PUSH_EXPIRED',
   'ERR_SENDER_BUSY',
   'ERR_SENDER_CLOSED',
   'ERR_OPTION_INVALID',
